@@ -1,0 +1,37 @@
+/* What a kernel of the cpu backend is: a oneDNN primitive (dnnl_cpu.c) or a loop (the other files). */
+#ifndef WAIO_BACKEND_CPU_CPU_KERNEL_H
+#define WAIO_BACKEND_CPU_CPU_KERNEL_H
+
+#include "backend/backend.h"
+
+typedef struct waio_dnnl_state waio_dnnl_state;
+
+struct waio_kernel {
+    const waio_node *node;
+    waio_shape in[WAIO_MAX_INPUTS], out;
+    waio_status (*loop)(const waio_kernel *kernel, const waio_kernel_args *args); /* or: */
+    waio_dnnl_state *dnnl;
+};
+
+typedef waio_status waio_cpu_loop(const waio_kernel *kernel, const waio_kernel_args *args);
+
+/* Loops, one per op; each applies the node's clamp itself. */
+waio_cpu_loop waio_cpu_batch_norm, waio_cpu_clip, waio_cpu_binary, waio_cpu_logistic;
+waio_cpu_loop waio_cpu_pool, waio_cpu_reduce_image, waio_cpu_softmax, waio_cpu_pad, waio_cpu_copy;
+
+/* Applies the node's clamp to its output; NaN stays NaN. */
+void waio_cpu_clamp_output(const waio_kernel *kernel, const waio_kernel_args *args);
+
+/* Two-input ops run here if the shapes are equal or one operand has one number per channel. */
+bool waio_cpu_binary_supported(const waio_graph *graph, const waio_node *node);
+
+/* conv2d and dense through oneDNN. */
+waio_status waio_dnnl_state_create(waio_dnnl_state **state, const waio_kernel *kernel);
+void waio_dnnl_state_destroy(waio_dnnl_state *state);
+size_t waio_dnnl_scratch_bytes(const waio_dnnl_state *state);
+const char *waio_dnnl_implementation(const waio_dnnl_state *state);
+waio_status waio_dnnl_pack(const waio_dnnl_state *state, void **packed, size_t *bytes,
+                           const float *weight);
+waio_status waio_dnnl_run(const waio_kernel *kernel, const waio_kernel_args *args);
+
+#endif

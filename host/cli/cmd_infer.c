@@ -1,0 +1,123 @@
+/* waio infer: a network on raw numbers, to set its outputs beside another tool's. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/binding.h"
+#include "cli/options.h"
+#include "models/models.h"
+#include "util/file.h"
+
+/* Runs one batch; inputs of a partial last batch are filled up with zeros. */
+static waio_status run_batch(const waio_program *program, const waio_binding *binding,
+                             const waio_workspace *workspace, const float *input, int64_t images,
+                             FILE *out, const char *path)
+{
+    waio_status st = WAIO_OK;
+    const waio_graph *graph = waio_program_graph(program);
+    size_t per_image = (size_t)waio_shape_count(&graph->value[graph->input].shape);
+    float *at = waio_workspace_value(workspace, program, graph->input);
+
+    memset(at, 0, (size_t)waio_program_batch(program) * per_image * sizeof *at);
+    memcpy(at, input, (size_t)images * per_image * sizeof *at);
+    WAIO_TRY(st, waio_program_run(program, binding, workspace,
+                                  (waio_run_range){0, graph->node_count, false, false}, NULL));
+    for (int o = 0; o < graph->output_count; o++) {
+        int id = graph->output[o];
+        size_t count = (size_t)(waio_shape_count(&graph->value[id].shape) * images);
+        if (fwrite(waio_workspace_value(workspace, program, id), sizeof(float), count, out) !=
+            count)
+            WAIO_FAIL(st, WAIO_EIO, "%s: writing failed: %s", path, strerror(errno));
+    }
+done:
+    return st;
+}
+
+static waio_status infer_file(const waio_program *program, const char *input_path,
+                              const char *output_path)
+{
+    waio_status st = WAIO_OK;
+    const waio_graph *graph = waio_program_graph(program);
+    size_t per_image = (size_t)waio_shape_count(&graph->value[graph->input].shape), bytes = 0;
+    int64_t batch = waio_program_batch(program);
+    waio_arena *arena = waio_arena_new();
+    waio_float_binding binding = {0};
+    waio_workspace workspace = {0};
+    unsigned char *data = NULL;
+    FILE *out = NULL;
+
+    if (!arena)
+        return WAIO_ENOMEM;
+    WAIO_TRY(st, waio_file_read(&data, &bytes, input_path, arena));
+    if (bytes == 0 || bytes % (per_image * sizeof(float)))
+        WAIO_FAIL(st, WAIO_EINPUT, "%s: %zu bytes, expected a multiple of the %zu of one image",
+                  input_path, bytes, per_image * sizeof(float));
+    WAIO_TRY(st, waio_float_binding_create(&binding, program));
+    WAIO_TRY(st, waio_workspace_create(&workspace, program));
+    out = fopen(output_path, "wb");
+    if (!out)
+        WAIO_FAIL(st, WAIO_EIO, "%s: %s", output_path, strerror(errno));
+    int64_t images = (int64_t)(bytes / sizeof(float) / per_image);
+    for (int64_t i = 0; i < images; i += batch)
+        WAIO_TRY(st, run_batch(program, &binding.binding, &workspace,
+                               (const float *)data + (size_t)i * per_image,
+                               images - i < batch ? images - i : batch, out, output_path));
+done:
+    if (out && fclose(out) != 0 && st == WAIO_OK)
+        st = waio_error(WAIO_EIO, "%s: %s", output_path, strerror(errno));
+    waio_workspace_free(&workspace);
+    waio_float_binding_free(&binding);
+    waio_arena_free(arena);
+    return st;
+}
+
+int waio_cmd_infer(int argc, char **argv)
+{
+    waio_status st = WAIO_OK;
+    const char *models_dir = NULL, *input = NULL, *output = NULL, *backend_name = "auto";
+    int64_t batch = 1;
+    bool as_imported = false;
+    const waio_option options[] = {
+        {"input", WAIO_OPTION_TEXT, &input, "FILE", "float32 numbers, little-endian, NHWC", 0, 0},
+        {"output", WAIO_OPTION_TEXT, &output, "FILE", "where the outputs go, in the same form", 0,
+         0},
+        {"batch", WAIO_OPTION_COUNT, &batch, "N", "images that run at once [1]", 1, 4096},
+        {"backend", WAIO_OPTION_TEXT, &backend_name, "NAME", "auto, cpu, ref or null [auto]", 0, 0},
+        {"models", WAIO_OPTION_TEXT, &models_dir, "DIR", "folder of model files [WAIO_MODELS]", 0,
+         0},
+        {"as-imported", WAIO_OPTION_FLAG, &as_imported, NULL,
+         "the network as the file has it, nothing folded or fused", 0, 0},
+    };
+    const waio_command command = {
+        .name = "infer",
+        .summary = "run a network on raw float32 numbers from a file",
+        .positional = "MODEL",
+        .fewest = 1,
+        .most = 1,
+        .example = "waio infer shapes_resnet8 --input images.f32 --output scores.f32",
+        .option = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    waio_arguments args;
+    waio_model model = {0};
+    waio_program *program = NULL;
+    const waio_backend *backend = NULL;
+
+    WAIO_TRY(st, waio_options_parse(&command, argc, argv, &args));
+    if (args.help)
+        return 0;
+    if (!input || !output)
+        WAIO_FAIL(st, WAIO_EUSAGE, "--input and --output are needed");
+    WAIO_TRY(st, waio_backend_find(&backend, backend_name));
+    waio_model_paths paths = {NULL, models_dir};
+    WAIO_TRY(st, as_imported ? waio_model_import(&model, args.item[0], &paths)
+                             : waio_model_load(&model, args.item[0], &paths));
+    WAIO_TRY(st, waio_program_compile(&program, model.graph, backend, batch,
+                                      model.graph->node_count));
+    WAIO_TRY(st, infer_file(program, input, output));
+done:
+    waio_program_free(program);
+    waio_model_free(&model);
+    return st == WAIO_OK ? 0 : waio_command_failed(&command, st);
+}

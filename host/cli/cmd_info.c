@@ -1,0 +1,55 @@
+/* waio info: what was built in and what is seen. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/backend.h"
+#include "cli/options.h"
+#include "dataset/dataset.h"
+#include "models/models.h"
+#include "result/provenance.h"
+#include "result/row.h"
+
+static void print_info(void)
+{
+    printf("waio %s (%s build)\n", waio_version(), waio_build_type());
+    printf("device: %s, %ld processors\n", waio_cpu_name(), sysconf(_SC_NPROCESSORS_ONLN));
+    printf("\nbackends (auto takes cpu):\n");
+    for (int i = 0; waio_backends[i]; i++)
+        printf("  %-18s %s\n", waio_backends[i]->name, waio_backends[i]->summary);
+    printf("  %-18s not built in: this version has no CUDA backend yet\n", "cuda");
+    printf("\nmodels (or a file: Keras .h5, .onnx):\n");
+    for (const waio_builtin_model *m = waio_builtin_models; m->name; m++)
+        printf("  %-18s %s\n", m->name, m->summary);
+    printf("\ndata sets:\n");
+    for (const waio_dataset_kind *d = waio_dataset_kinds; d->name; d++)
+        printf("  %-18s %s (%s/)\n", d->name, d->summary, d->folder);
+}
+
+int waio_cmd_info(int argc, char **argv)
+{
+    bool columns = false;
+    const waio_option options[] = {
+        {"columns", WAIO_OPTION_FLAG, &columns, NULL,
+         "the table of result columns, as in results/README.md", 0, 0},
+    };
+    const waio_command command = {
+        .name = "info",
+        .summary = "what was built in, and the devices seen",
+        .positional = "",
+        .example = "waio info",
+        .option = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    waio_arguments args;
+
+    if (waio_options_parse(&command, argc, argv, &args) != WAIO_OK)
+        return waio_command_failed(&command, WAIO_EUSAGE);
+    if (args.help)
+        return 0;
+    if (columns)
+        waio_columns_document(stdout);
+    else
+        print_info();
+    return 0;
+}

@@ -1,0 +1,21 @@
+/* The progress line on stderr: rewritten in place on a terminal, a sparse line else. Colour only on
+ * a terminal, and never with NO_COLOR. */
+#ifndef WAIO_CLI_PROGRESS_H
+#define WAIO_CLI_PROGRESS_H
+
+#include <stdbool.h>
+
+#include "sweep/runner.h"
+
+typedef struct waio_progress {
+    bool terminal, colour, quiet;
+    bool line_shown;
+    double last_line; /* time of the last sparse line */
+} waio_progress;
+
+void waio_progress_init(waio_progress *progress, bool quiet);
+void waio_progress_show(waio_progress *progress, const waio_run_state *state);
+/* Takes the line away, before something else is printed. */
+void waio_progress_clear(waio_progress *progress);
+
+#endif

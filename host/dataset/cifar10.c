@@ -1,0 +1,152 @@
+/* CIFAR-10 binary version (https://www.cs.toronto.edu/~kriz/cifar.html): label byte, then the red,
+ * green and blue plane, row by row. Planes become interleaved pixels here. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dataset/dataset.h"
+#include "util/file.h"
+#include "util/sha256.h"
+
+enum { SIDE = 32, PLANE = SIDE * SIDE, RECORD = 1 + 3 * PLANE, MAX_FILES = 5 };
+
+typedef struct batch_files {
+    const char *path[MAX_FILES];
+    int64_t records[MAX_FILES];
+    int count;
+    int64_t total;
+} batch_files;
+
+static waio_status add_file(batch_files *files, const char *path)
+{
+    size_t bytes = 0;
+    waio_status st = waio_file_size(&bytes, path);
+
+    if (st != WAIO_OK)
+        return st;
+    if (bytes == 0 || bytes % RECORD)
+        return waio_error(WAIO_EINPUT,
+                          "%s: %zu bytes, which is %zu records of %d bytes and %zu bytes more; "
+                          "expected whole records, so the file is cut short or is no CIFAR-10 "
+                          "binary file",
+                          path, bytes, bytes / RECORD, RECORD, bytes % RECORD);
+    files->path[files->count] = path;
+    files->records[files->count++] = (int64_t)(bytes / RECORD);
+    files->total += (int64_t)(bytes / RECORD);
+    return WAIO_OK;
+}
+
+static waio_status find_files(batch_files *files, waio_dataset *dataset, const char *folder)
+{
+    waio_status st = WAIO_OK;
+
+    if (strcmp(dataset->split, "test") == 0) {
+        const char *path = waio_path_join(dataset->arena, folder, "test_batch.bin");
+        return path ? add_file(files, path) : WAIO_ENOMEM;
+    }
+    if (strcmp(dataset->split, "train") != 0)
+        return waio_error(WAIO_EUSAGE, "data set %s has no split \"%s\"; there are: train, test",
+                          dataset->name, dataset->split);
+    for (int i = 1; i <= MAX_FILES; i++) {
+        const char *path = waio_arena_printf(dataset->arena, "%s/data_batch_%d.bin", folder, i);
+        if (!path)
+            return WAIO_ENOMEM;
+        if (i > 1 && !waio_file_exists(path))
+            break;
+        WAIO_TRY(st, add_file(files, path));
+    }
+done:
+    return st;
+}
+
+/* One name a line; empty lines at the end do not count. */
+static waio_status read_class_names(waio_dataset *dataset, const char *folder)
+{
+    waio_status st = WAIO_OK;
+    unsigned char *text = NULL;
+    size_t size = 0;
+    int count = 0;
+    const char *path = waio_path_join(dataset->arena, folder, "batches.meta.txt");
+
+    if (!path)
+        return WAIO_ENOMEM;
+    WAIO_TRY(st, waio_file_read(&text, &size, path, dataset->arena));
+    WAIO_NEW(st, dataset->class_name, dataset->arena, (size_t)dataset->classes);
+    for (char *save = NULL, *line = strtok_r((char *)text, "\r\n", &save); line;
+         line = strtok_r(NULL, "\r\n", &save), count++)
+        if (count < dataset->classes)
+            dataset->class_name[count] = line;
+    if (count != dataset->classes)
+        WAIO_FAIL(st, WAIO_EINPUT, "%s: %d class names, expected %d", path, count,
+                  dataset->classes);
+done:
+    return st;
+}
+
+static waio_status take_record(waio_dataset *dataset, unsigned char *image, uint16_t *label,
+                               const unsigned char *record, const char *path, int64_t index)
+{
+    if (record[0] >= dataset->classes)
+        return waio_error(WAIO_EINPUT,
+                          "%s: record %lld (byte %lld) has label %d, expected 0 to %d", path,
+                          (long long)index, (long long)index * RECORD, record[0],
+                          dataset->classes - 1);
+    *label = record[0];
+    for (int i = 0; i < PLANE; i++)
+        for (int c = 0; c < 3; c++)
+            image[3 * i + c] = record[1 + c * PLANE + i];
+    return WAIO_OK;
+}
+
+static waio_status read_records(waio_dataset *dataset, const batch_files *files, int64_t count)
+{
+    waio_status st = WAIO_OK;
+    unsigned char record[RECORD], *image = NULL;
+    uint16_t *label = NULL;
+    waio_sha256 sha;
+    FILE *file = NULL;
+    int64_t at = 0;
+
+    WAIO_NEW(st, image, dataset->arena, (size_t)count * 3 * PLANE);
+    WAIO_NEW(st, label, dataset->arena, (size_t)count);
+    waio_sha256_init(&sha);
+    for (int f = 0; f < files->count && at < count; f++) {
+        file = fopen(files->path[f], "rb");
+        if (!file)
+            WAIO_FAIL(st, WAIO_EINPUT, "%s: cannot be opened", files->path[f]);
+        for (int64_t r = 0; r < files->records[f] && at < count; r++, at++) {
+            if (fread(record, 1, RECORD, file) != RECORD)
+                WAIO_FAIL(st, WAIO_EIO, "%s: reading record %lld failed", files->path[f],
+                          (long long)r);
+            waio_sha256_add(&sha, record, RECORD);
+            WAIO_TRY(st, take_record(dataset, image + at * 3 * PLANE, label + at, record,
+                                     files->path[f], r));
+        }
+        fclose(file);
+        file = NULL;
+    }
+    waio_sha256_hex(&sha, dataset->sha256);
+    dataset->count = count;
+    dataset->image = image;
+    dataset->label = label;
+done:
+    if (file)
+        fclose(file);
+    return st;
+}
+
+waio_status waio_cifar10_open(waio_dataset *dataset, const waio_dataset_kind *kind,
+                              const char *folder, int64_t limit)
+{
+    waio_status st = WAIO_OK;
+    batch_files files = {0};
+    (void)kind;
+
+    WAIO_TRY(st, find_files(&files, dataset, folder));
+    if (limit > files.total)
+        WAIO_FAIL(st, WAIO_EINPUT, "%s: %lld images asked for, the split %s has %lld", folder,
+                  (long long)limit, dataset->split, (long long)files.total);
+    WAIO_TRY(st, read_class_names(dataset, folder));
+    WAIO_TRY(st, read_records(dataset, &files, limit ? limit : files.total));
+done:
+    return st;
+}

@@ -1,0 +1,50 @@
+/* Labelled image sets, decoded once and held as bytes. */
+#ifndef WAIO_DATASET_DATASET_H
+#define WAIO_DATASET_DATASET_H
+
+#include <stdint.h>
+
+#include "util/arena.h"
+#include "util/status.h"
+
+typedef struct waio_dataset {
+    waio_arena *arena; /* everything below lives here */
+    const char *name, *split;
+    int64_t count;
+    int height, width, channels; /* channels in the order R, G, B */
+    int classes;
+    const char **class_name;    /* `classes` names */
+    const unsigned char *image; /* (count, height, width, channels) */
+    const uint16_t *label;      /* (count), each below `classes` */
+    char sha256[65];            /* of the images and labels as stored, in file order */
+} waio_dataset;
+
+typedef struct waio_dataset_kind {
+    const char *name;
+    const char *folder; /* below the data folder */
+    const char *summary;
+    int height, width, channels, classes;
+    waio_status (*open)(waio_dataset *dataset, const struct waio_dataset_kind *kind,
+                        const char *folder, int64_t limit);
+} waio_dataset_kind;
+
+/* All data sets there are; ends in a row without a name. */
+extern const waio_dataset_kind waio_dataset_kinds[];
+
+/* The row called `name`; WAIO_EUSAGE with the list if there is none. */
+waio_status waio_dataset_find(const waio_dataset_kind **out, const char *name);
+
+/* Opens the first `limit` (0: all) images of a split ("train" or "test"). `data_dir` is the folder
+ * that holds the data set's own folder. WAIO_EINPUT: a file is missing, too short or too long, or a
+ * label is out of range (file and record). Close with waio_dataset_close. */
+waio_status waio_dataset_open(waio_dataset **out, const char *name, const char *split,
+                              const char *data_dir, int64_t limit);
+void waio_dataset_close(waio_dataset *dataset);
+
+/* CIFAR-10's binary version: records of 1 label byte and 3 planes of 32x32 bytes (R, G, B), in
+ * test_batch.bin and data_batch_1.bin to data_batch_5.bin (the ones that are there, in order);
+ * class names in batches.meta.txt. */
+waio_status waio_cifar10_open(waio_dataset *dataset, const waio_dataset_kind *kind,
+                              const char *folder, int64_t limit);
+
+#endif

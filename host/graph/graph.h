@@ -1,0 +1,164 @@
+/* The one intermediate representation: a list of typed nodes over values, in execution order.
+ * Values are float32; activations NHWC with batch 1 in dimension 0, constants carry their data.
+ * Everything else about a network (quantization, batch, memory) stands outside of it. */
+#ifndef WAIO_GRAPH_GRAPH_H
+#define WAIO_GRAPH_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "tensor/shape.h"
+#include "util/arena.h"
+#include "util/status.h"
+
+typedef enum waio_op {
+#define WAIO_OP_DEF(ENUM, name, least, most, weighted) WAIO_OP_##ENUM,
+#include "graph/ops.def"
+#undef WAIO_OP_DEF
+    WAIO_OP_COUNT
+} waio_op;
+
+enum { WAIO_MAX_INPUTS = 64, WAIO_MAX_OUTPUTS = 32 };
+
+/* A clamp applied to a node's result: ReLU is {0, INFINITY}, ReLU6 {0, 6}. Every op has one;
+ * importers leave it at WAIO_NO_CLAMP and the fusion pass fills it. */
+typedef struct waio_clamp {
+    float lo, hi;
+} waio_clamp;
+#define WAIO_NO_CLAMP ((waio_clamp){-INFINITY, INFINITY})
+
+typedef struct waio_conv_params {
+    int stride[2];   /* height, width; at least 1 */
+    int dilation[2]; /* at least 1 */
+    int pad[4];      /* top, left, bottom, right, in cells; at least 0 */
+    int groups;      /* divides IC and OC */
+} waio_conv_params;
+
+typedef struct waio_pool_params {
+    int kernel[2], stride[2];
+    int pad[4];             /* top, left, bottom, right; max_pool pads with -inf */
+    bool count_include_pad; /* avg_pool: divide by all cells of the window, not the real ones */
+} waio_pool_params;
+
+typedef struct waio_axis_params {
+    int axis; /* concat: 1..rank-1; softmax: the last axis (importers transpose) */
+} waio_axis_params;
+
+typedef struct waio_reduce_params {
+    unsigned axes; /* bit i set: dimension i is reduced; never the batch */
+    bool keep_dims;
+} waio_reduce_params;
+
+typedef struct waio_pad_params {
+    int before[WAIO_MAX_RANK], after[WAIO_MAX_RANK]; /* batch: 0 */
+    float value;
+} waio_pad_params;
+
+typedef struct waio_reshape_params {
+    waio_shape shape; /* dimension 0 is 1 (the batch) */
+} waio_reshape_params;
+
+typedef struct waio_transpose_params {
+    int perm[WAIO_MAX_RANK]; /* output dimension i is input dimension perm[i]; perm[0] = 0 */
+} waio_transpose_params;
+
+typedef struct waio_resize_params {
+    int out[2]; /* height, width */
+    bool bilinear;
+    bool half_pixel;    /* source = (i + 0.5) * in/out - 0.5; else i * in/out */
+    bool align_corners; /* source = i * (in-1)/(out-1) */
+} waio_resize_params;
+
+typedef struct waio_node {
+    waio_op op;
+    const char *name;
+    int input[WAIO_MAX_INPUTS]; /* value ids */
+    int input_count;
+    int output; /* value id */
+    waio_clamp clamp;
+    union {
+        waio_conv_params conv;     /* conv2d */
+        float epsilon;             /* batch_norm */
+        waio_pool_params pool;     /* avg_pool, max_pool */
+        waio_axis_params axis;     /* concat, softmax */
+        waio_reduce_params reduce; /* mean, sum */
+        waio_pad_params pad;
+        waio_reshape_params reshape;
+        waio_transpose_params transpose;
+        waio_resize_params resize;
+    };
+} waio_node;
+
+typedef struct waio_value {
+    const char *name;
+    waio_shape shape;
+    const float *data; /* a constant's numbers, in the graph's arena; NULL: computed or input */
+} waio_value;
+
+typedef struct waio_graph {
+    waio_arena *arena; /* names, constants and node parameters live here */
+    const char *name;
+    waio_value *value;
+    int value_count, value_capacity;
+    waio_node *node; /* in execution order: inputs are produced before they are used */
+    int node_count, node_capacity;
+    int input; /* value id of the image, -1 before waio_graph_add_input */
+    int output[WAIO_MAX_OUTPUTS];
+    int output_count;
+} waio_graph;
+
+/* ---- building (importers and builders) ---- */
+
+/* NULL when out of memory. `name` is copied. Free with waio_graph_free. */
+waio_graph *waio_graph_new(const char *name);
+void waio_graph_free(waio_graph *graph);
+
+/* The image input, NHWC or any shape with batch 1 in front; a graph has exactly one. */
+waio_status waio_graph_add_input(waio_graph *graph, int *id, const char *name,
+                                 const waio_shape *shape);
+/* A constant of zeros; `data` (if not NULL) receives its writable numbers. */
+waio_status waio_graph_add_const(waio_graph *graph, int *id, const char *name,
+                                 const waio_shape *shape, float **data);
+/* Appends a node and its output value, whose shape is inferred. `proto` gives op, name, inputs and
+ * parameters (output and names are set here; the name is copied; a clamp of {0,0} is read as
+ * WAIO_NO_CLAMP). Wrong arity, shapes or parameters: WAIO_EINPUT with the node's name.
+ * A weight is read by one node alone, since its kernel packs it: where a second node reads it, that
+ * node gets a value of its own over the same numbers. */
+waio_status waio_graph_add_node(waio_graph *graph, int *id, const waio_node *proto);
+/* WAIO_EINPUT if `id` is a constant or no value at all. */
+waio_status waio_graph_add_output(waio_graph *graph, int id);
+
+/* Checks what building could not: an input, at least one output, every constant finite. */
+waio_status waio_graph_validate(const waio_graph *graph);
+
+/* ---- passes; each keeps what the graph computes ---- */
+
+/* Folds batch norms and per-channel addends into the conv2d or dense in front, zero pads into the
+ * conv2d behind, fuses clips into the op in front, merges reshapes, drops identities and dead
+ * nodes; values that something else reads stay. Ids of surviving values stay the same. */
+waio_status waio_graph_optimize(waio_graph *graph);
+
+/* ---- reading ---- */
+
+const char *waio_op_name(waio_op op);
+/* The op called `name`, WAIO_OP_COUNT if there is none. */
+waio_op waio_op_find(const char *name);
+bool waio_op_weighted(waio_op op);
+bool waio_clamp_is_none(waio_clamp clamp);
+bool waio_value_is_const(const waio_graph *graph, int id);
+/* Index of the node that computes value `id`, -1 for inputs and constants. */
+int waio_graph_producer(const waio_graph *graph, int id);
+/* Nodes that read value `id` (a graph output counts as one more). */
+int waio_graph_use_count(const waio_graph *graph, int id);
+/* Multiply-accumulates of one node for one image (conv2d and dense; 0 else). */
+int64_t waio_node_macs(const waio_graph *graph, const waio_node *node);
+/* Scalars in a node's constants. */
+int64_t waio_node_params(const waio_graph *graph, const waio_node *node);
+int64_t waio_graph_params(const waio_graph *graph);
+int64_t waio_graph_macs(const waio_graph *graph);
+
+/* A line a node: name, op, shape, parameters, MACs, and totals (`waio show`). */
+void waio_graph_print(const waio_graph *graph, FILE *out);
+
+#endif

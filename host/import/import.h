@@ -1,0 +1,23 @@
+/* Importers: a foreign file becomes a graph (NHWC, constants in OHWI or (out,in)), or an error
+ * that names the file and what is wrong with it. They never trust a length in the file. */
+#ifndef WAIO_IMPORT_IMPORT_H
+#define WAIO_IMPORT_IMPORT_H
+
+#include "graph/graph.h"
+#include "util/status.h"
+
+/* Reads a network from `path`, by its content: Keras HDF5 or ONNX. The graph is as in the file
+ * (not optimized), validated, and belongs to the caller (waio_graph_free).
+ * WAIO_EINPUT: missing, broken, not a model; WAIO_EUNSUPPORTED: an op or option that waio lacks,
+ * with its name and the supported list, or a format that was not built in. */
+waio_status waio_import_model(waio_graph **out, const char *path);
+
+/* Keras HDF5: the architecture from the attribute `model_config` (Sequential or Functional, as
+ * Keras 2 and Keras 3 write it), the weights from the group `model_weights`. */
+waio_status waio_import_keras_h5(waio_graph **out, const char *path);
+
+/* ONNX, opset 7 to 21, float32 weights, inline or external data (paths inside the model's folder
+ * only). NCHW becomes NHWC. */
+waio_status waio_import_onnx(waio_graph **out, const char *path);
+
+#endif

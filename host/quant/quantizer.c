@@ -1,0 +1,492 @@
+#include "quant/quantizer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quant/weights.h"
+
+/* One layer's weights at one bit width. */
+typedef struct bank_entry {
+    void *packed;
+    size_t bytes;
+    waio_weight_scales scales;
+    waio_arena *arena; /* of the scales */
+    int users;         /* bindings that hold it */
+} bank_entry;
+
+struct waio_quantizer {
+    const waio_program *program;
+    const waio_graph *graph;
+    const waio_roles *roles;
+    waio_scheme scheme;
+    waio_arena *arena;
+    waio_range_groups groups;
+    bool have_ranges;
+    int *weighted_before; /* per node: layers with weights before it */
+    bank_entry *bank;     /* per node and bit width (0 .. WAIO_FLOAT) */
+    size_t bank_bytes, keep_bytes;
+};
+
+/* What a binding owns besides its arena: the bank entries that it keeps alive. */
+typedef struct binding_owner {
+    waio_arena *arena;
+    bank_entry **used;
+    int used_count;
+} binding_owner;
+
+waio_status waio_quantizer_create(waio_quantizer **out, const waio_program *program,
+                                  const waio_roles *roles, const waio_ranges *ranges,
+                                  const waio_scheme *scheme, size_t keep_bytes)
+{
+    waio_status st = WAIO_OK;
+    waio_quantizer *q = calloc(1, sizeof *q);
+
+    if (!q || !(q->arena = waio_arena_new()))
+        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    q->program = program;
+    q->graph = waio_program_graph(program);
+    q->roles = roles;
+    q->scheme = *scheme;
+    q->keep_bytes = keep_bytes;
+    q->have_ranges = ranges != NULL;
+    if (ranges)
+        WAIO_TRY(st, waio_range_groups_create(&q->groups, q->graph, ranges, q->arena));
+    WAIO_NEW(st, q->weighted_before, q->arena, (size_t)q->graph->node_count + 1);
+    WAIO_NEW(st, q->bank, q->arena, (size_t)q->graph->node_count * (WAIO_FLOAT + 1));
+    for (int n = 0, weighted = 0; n < q->graph->node_count; n++) {
+        q->weighted_before[n] = weighted;
+        weighted += waio_op_weighted(q->graph->node[n].op);
+    }
+    *out = q;
+    q = NULL;
+done:
+    waio_quantizer_free(q);
+    return st;
+}
+
+static void drop(waio_quantizer *q, bank_entry *entry)
+{
+    q->bank_bytes -= entry->bytes;
+    free(entry->packed);
+    waio_arena_free(entry->arena);
+    *entry = (bank_entry){0};
+}
+
+void waio_quantizer_free(waio_quantizer *q)
+{
+    if (!q)
+        return;
+    for (int i = 0; q->bank && i < q->graph->node_count * (WAIO_FLOAT + 1); i++)
+        drop(q, &q->bank[i]);
+    waio_arena_free(q->arena);
+    free(q);
+}
+
+/* ---- who gets which bits ---- */
+
+/* Index of the first node that is quantized; everything before it runs in float. */
+static int first_quantized(const waio_quantizer *q, int first_n)
+{
+    int n = 0;
+    if (first_n == 0)
+        return 0;
+    while (n < q->graph->node_count &&
+           (q->weighted_before[n] < first_n || !waio_op_weighted(q->graph->node[n].op)))
+        n++;
+    return n;
+}
+
+static int role_bits(const waio_precision *bits, waio_role role)
+{
+    return role == WAIO_ROLE_I ? bits->i : role == WAIO_ROLE_O ? bits->o : bits->a;
+}
+
+int waio_quantizer_weight_bits(const waio_quantizer *q, const waio_quant_request *request, int n)
+{
+    if (n < first_quantized(q, request->first_n))
+        return WAIO_FLOAT;
+    if (n == q->roles->first_weighted)
+        return request->bits.i;
+    return n == q->roles->last_weighted ? request->bits.o : request->bits.w;
+}
+
+/* Whether a node from `boundary` on reads value `id`. */
+static bool read_from(const waio_graph *graph, int id, int boundary)
+{
+    for (int n = boundary; n < graph->node_count; n++)
+        for (int i = 0; i < graph->node[n].input_count; i++)
+            if (graph->node[n].input[i] == id)
+                return true;
+    return false;
+}
+
+int waio_quantizer_value_bits(const waio_quantizer *q, const waio_quant_request *request, int id)
+{
+    int boundary = first_quantized(q, request->first_n);
+    int producer = waio_graph_producer(q->graph, id);
+
+    if (producer < boundary && boundary > 0 && !read_from(q->graph, id, boundary))
+        return WAIO_FLOAT;
+    return role_bits(&request->bits, q->roles->value[id]);
+}
+
+/* ---- activations ---- */
+
+static waio_qparams value_params(const waio_quantizer *q, int id, int bits)
+{
+    bool symmetric = q->scheme.activations == WAIO_SYMMETRIC ||
+                     (q->scheme.activations == WAIO_SYMMETRY_AUTO && bits > 8);
+    float min = q->groups.min[id], max = q->groups.max[id];
+
+    if (q->groups.fixed[q->groups.group[id]]) {
+        /* [0, 1): scale 2^-bits from the lowest code, or 2^-(bits-1) around 0. */
+        if (symmetric) {
+            int32_t top = (1 << (bits - 1)) - 1;
+            return (waio_qparams){ldexpf(1, 1 - bits), 0, -top, top};
+        }
+        int32_t half = 1 << (bits - 1);
+        return (waio_qparams){ldexpf(1, -bits), -half, -half, half - 1};
+    }
+    if (!(min <= max))
+        min = max = 0; /* never observed */
+    return symmetric ? waio_qparams_symmetric(min, max, bits)
+                     : waio_qparams_asymmetric(min, max, bits);
+}
+
+static waio_value_quant value_quant(const waio_quantizer *q, int id, int bits)
+{
+    waio_value_quant quant = {.rounding = q->scheme.rounding};
+
+    if (bits == WAIO_F16) {
+        quant.enabled = quant.half = true;
+    } else if (waio_bits_quantized(bits)) {
+        waio_qparams params = value_params(q, id, bits);
+        quant.enabled = true;
+        quant.fq = waio_qparams_fq(&params);
+    }
+    return quant;
+}
+
+static bool same_grid(const waio_value_quant *a, const waio_value_quant *b)
+{
+    return a->enabled && b->enabled && a->half == b->half &&
+           (a->half || (a->fq.scale == b->fq.scale && a->fq.lo == b->fq.lo && a->fq.hi == b->fq.hi));
+}
+
+/* Outputs of ops that only move numbers are on the grid already if all inputs are. */
+static bool already_on_grid(const waio_node *node, const waio_value_quant *quant)
+{
+    bool on_grid = waio_op_moves(node);
+    for (int i = 0; i < node->input_count; i++)
+        on_grid = on_grid && same_grid(&quant[node->input[i]], &quant[node->output]);
+    return on_grid;
+}
+
+/* Quantizers of all values. `quant` gets the ones behind their node, the boundary list those of the
+ * float prefix that quantized nodes read. */
+static waio_status bind_values(waio_quantizer *q, const waio_quant_request *request,
+                               waio_quant_binding *out, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    const waio_graph *graph = q->graph;
+    int boundary = first_quantized(q, request->first_n);
+    waio_value_quant *quant = NULL, *all = NULL, *list = NULL;
+    int *ids = NULL;
+
+    WAIO_NEW(st, quant, arena, (size_t)graph->value_count);
+    WAIO_NEW(st, all, arena, (size_t)graph->value_count);
+    WAIO_NEW(st, list, arena, (size_t)graph->value_count);
+    WAIO_NEW(st, ids, arena, (size_t)graph->value_count);
+    out->binding.quant = quant;
+    out->binding.boundary = boundary;
+    out->binding.boundary_value = ids;
+    out->binding.boundary_quant = list;
+    int input_bits = waio_quantizer_value_bits(q, request, graph->input);
+    all[graph->input] = value_quant(q, graph->input, input_bits);
+    if (boundary == 0) {
+        out->input_bits = input_bits;
+        out->input_quant = all[graph->input];
+        if (waio_bits_quantized(input_bits))
+            out->input_params = value_params(q, graph->input, input_bits);
+    } else {
+        out->input_bits = WAIO_FLOAT;
+        if (all[graph->input].enabled) {
+            ids[out->binding.boundary_count] = graph->input;
+            list[out->binding.boundary_count++] = all[graph->input];
+        }
+    }
+    for (int n = 0; n < graph->node_count; n++) {
+        int id = graph->node[n].output;
+        all[id] = value_quant(q, id, waio_quantizer_value_bits(q, request, id));
+        if (n >= boundary) {
+            quant[id] = all[id];
+            quant[id].enabled = all[id].enabled && !already_on_grid(&graph->node[n], all);
+        } else if (all[id].enabled) {
+            ids[out->binding.boundary_count] = id;
+            list[out->binding.boundary_count++] = all[id];
+        }
+    }
+done:
+    return st;
+}
+
+/* ---- weights, biases, constant operands ---- */
+
+static bank_entry *entry_of(waio_quantizer *q, int n, int bits)
+{
+    return &q->bank[n * (WAIO_FLOAT + 1) + bits];
+}
+
+static void make_room(waio_quantizer *q)
+{
+    int entries = q->graph->node_count * (WAIO_FLOAT + 1);
+    for (int i = 0; i < entries && q->bank_bytes > q->keep_bytes; i++)
+        if (q->bank[i].packed && q->bank[i].users == 0)
+            drop(q, &q->bank[i]);
+}
+
+/* The values of node `n`'s weights at `bits`, as they are packed. */
+static waio_status quantized_values(waio_quantizer *q, float **values, bank_entry *entry, int n,
+                                    int bits)
+{
+    const waio_value *weight = &q->graph->value[q->graph->node[n].input[1]];
+    int64_t count = waio_shape_count(&weight->shape);
+
+    *values = malloc((size_t)count * sizeof **values);
+    if (!*values)
+        return waio_error(WAIO_ENOMEM, "out of memory");
+    if (bits == WAIO_FLOAT) {
+        memcpy(*values, weight->data, (size_t)count * sizeof **values);
+        return WAIO_OK;
+    }
+    return waio_quantize_weights(*values, &entry->scales, weight->data, count, weight->shape.dim[0],
+                                 bits, &q->scheme, entry->arena);
+}
+
+static waio_status fill_entry(waio_quantizer *q, bank_entry *entry, int n, int bits)
+{
+    waio_status st = WAIO_OK;
+    float *values = NULL;
+
+    if (entry->packed)
+        return WAIO_OK;
+    make_room(q);
+    entry->arena = waio_arena_new();
+    if (!entry->arena)
+        return WAIO_ENOMEM;
+    WAIO_TRY(st, quantized_values(q, &values, entry, n, bits));
+    WAIO_TRY(st, waio_program_pack(q->program, n, &entry->packed, &entry->bytes, values));
+    q->bank_bytes += entry->bytes;
+done:
+    free(values);
+    if (st != WAIO_OK)
+        drop(q, entry);
+    return st;
+}
+
+/* Bias at the scale of input times weight: 32 bits, or 64 (here the 53 of a double) where the input
+ * has more than 8, as TensorFlow Lite's int8 and 16x8 networks have it. */
+static waio_status bind_bias(waio_quantizer *q, const void **constant, const waio_node *node,
+                             const waio_weight_scales *scales, int input_bits,
+                             waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    const waio_value *bias = &q->graph->value[node->input[2]];
+    int64_t count = bias->shape.dim[0];
+    float input_scale = value_params(q, node->input[0], input_bits).scale;
+    double limit = input_bits <= 8 ? 2147483647.0 : 9007199254740992.0;
+    float *values = NULL;
+
+    WAIO_NEW(st, values, arena, (size_t)count);
+    for (int64_t c = 0; c < count; c++) {
+        float scale = input_scale * scales->scale[scales->count == 1 ? 0 : c];
+        double code = round((double)bias->data[c] / (double)scale);
+        code = code < -limit ? -limit : code > limit ? limit : code;
+        values[c] = (float)(code * (double)scale);
+    }
+    constant[node->input[2]] = values;
+done:
+    return st;
+}
+
+static waio_status bind_weighted(waio_quantizer *q, const waio_quant_request *request,
+                                 waio_quant_binding *out, const void **constant, int n)
+{
+    waio_status st = WAIO_OK;
+    binding_owner *owner = out->owned;
+    const waio_node *node = &q->graph->node[n];
+    int bits = waio_quantizer_weight_bits(q, request, n);
+    int input_bits = n < out->binding.boundary ? WAIO_FLOAT
+                                               : waio_quantizer_value_bits(q, request, node->input[0]);
+    bank_entry *entry = entry_of(q, n, bits);
+
+    WAIO_TRY(st, fill_entry(q, entry, n, bits));
+    entry->users++;
+    owner->used[owner->used_count++] = entry;
+    constant[node->input[1]] = entry->packed;
+    if (node->input_count == 3 && waio_bits_quantized(bits) && waio_bits_quantized(input_bits))
+        WAIO_TRY(st, bind_bias(q, constant, node, &entry->scales, input_bits, owner->arena));
+done:
+    return st;
+}
+
+/* Constant operands of other ops are tensors of the activations' kind with their own range, or the
+ * range of the group that they belong to. */
+static waio_status bind_operands(waio_quantizer *q, const waio_quant_request *request,
+                                 waio_quant_binding *out, const void **constant, int n)
+{
+    waio_status st = WAIO_OK;
+    const waio_node *node = &q->graph->node[n];
+    waio_arena *arena = ((binding_owner *)out->owned)->arena;
+
+    for (int i = 0; i < node->input_count; i++) {
+        int id = node->input[i];
+        const waio_value *value = &q->graph->value[id];
+        int bits = role_bits(&request->bits, q->roles->value[id]);
+        float *values = NULL;
+        if (!value->data || bits == WAIO_FLOAT || n < out->binding.boundary)
+            continue;
+        int64_t count = waio_shape_count(&value->shape);
+        waio_value_quant quant = value_quant(q, id, bits);
+        WAIO_NEW(st, values, arena, (size_t)count);
+        for (int64_t k = 0; k < count; k++)
+            values[k] = quant.half ? waio_round_to_half(value->data[k])
+                                   : waio_fake_quantize(value->data[k], quant.fq, quant.rounding);
+        constant[id] = values;
+    }
+done:
+    return st;
+}
+
+/* ---- sizes ---- */
+
+/* Bytes of a tensor of `count` numbers at `bits` with `scales` scales. */
+static int64_t tensor_bytes(int64_t count, int bits, int64_t scales, bool asymmetric)
+{
+    if (bits == WAIO_FLOAT)
+        return 4 * count;
+    if (bits == WAIO_F16)
+        return 2 * count;
+    int64_t total = count * bits + scales * (32 + (asymmetric ? bits : 0));
+    return (total + 7) / 8;
+}
+
+static int64_t network_bytes(const waio_quantizer *q, const waio_quant_request *request)
+{
+    int64_t bytes = 0;
+    const waio_graph *graph = q->graph;
+
+    for (int n = 0; n < graph->node_count; n++) {
+        const waio_node *node = &graph->node[n];
+        int bits = waio_quantizer_value_bits(q, request, node->output);
+        if (waio_bits_quantized(bits))
+            bytes += tensor_bytes(0, bits, 1, value_params(q, node->output, bits).zero_point != 0);
+        if (!waio_op_weighted(node->op)) {
+            bytes += 4 * waio_node_params(graph, node);
+            continue;
+        }
+        const waio_shape *weight = &graph->value[node->input[1]].shape;
+        bytes += tensor_bytes(waio_shape_count(weight),
+                              waio_quantizer_weight_bits(q, request, n),
+                              q->scheme.per_channel ? weight->dim[0] : 1,
+                              q->scheme.weights == WAIO_ASYMMETRIC);
+        bytes += node->input_count == 3 ? 4 * weight->dim[0] : 0;
+    }
+    int input_bits = waio_quantizer_value_bits(q, request, graph->input);
+    if (waio_bits_quantized(input_bits))
+        bytes += tensor_bytes(0, input_bits, 1,
+                              value_params(q, graph->input, input_bits).zero_point != 0);
+    return bytes;
+}
+
+/* ---- binding ---- */
+
+static bool wants_ranges(const waio_precision *bits)
+{
+    return waio_bits_quantized(bits->a) || waio_bits_quantized(bits->i) ||
+           waio_bits_quantized(bits->o);
+}
+
+waio_status waio_quantizer_bind(waio_quantizer *q, const waio_quant_request *request,
+                                waio_quant_binding *out)
+{
+    waio_status st = WAIO_OK;
+    waio_arena *arena = waio_arena_new();
+    binding_owner *owner = NULL;
+    const void **constant = NULL;
+
+    *out = (waio_quant_binding){0};
+    if (!arena)
+        return WAIO_ENOMEM;
+    WAIO_NEW(st, owner, arena, 1);
+    owner->arena = arena;
+    out->owned = owner;
+    WAIO_NEW(st, owner->used, arena, (size_t)q->graph->node_count);
+    if (!q->have_ranges && wants_ranges(&request->bits))
+        WAIO_FAIL(st, WAIO_EUSAGE, "quantized activations need calibrated ranges");
+    WAIO_NEW(st, constant, arena, (size_t)q->graph->value_count);
+    out->binding.constant = constant;
+    WAIO_TRY(st, bind_values(q, request, out, arena));
+    for (int n = 0; n < q->graph->node_count; n++)
+        WAIO_TRY(st, waio_op_weighted(q->graph->node[n].op)
+                         ? bind_weighted(q, request, out, constant, n)
+                         : bind_operands(q, request, out, constant, n));
+    out->size_bytes = network_bytes(q, request);
+done:
+    if (st != WAIO_OK) {
+        if (out->owned)
+            waio_quant_binding_free(out);
+        else
+            waio_arena_free(arena);
+    }
+    return st;
+}
+
+void waio_quant_binding_free(waio_quant_binding *binding)
+{
+    binding_owner *owner = binding->owned;
+
+    if (!owner)
+        return;
+    for (int i = 0; i < owner->used_count; i++)
+        owner->used[i]->users--;
+    waio_arena_free(owner->arena);
+    *binding = (waio_quant_binding){0};
+}
+
+waio_status waio_quantizer_verify_weights(waio_quantizer *q, const waio_quant_request *request,
+                                          int *tensors)
+{
+    waio_status st = WAIO_OK;
+    bank_entry scratch = {0};
+    float *values = NULL;
+
+    for (int n = 0; n < q->graph->node_count; n++) {
+        const waio_node *node = &q->graph->node[n];
+        int bits = waio_op_weighted(node->op) ? waio_quantizer_weight_bits(q, request, n) : 32;
+        int64_t levels = 0;
+        if (!waio_bits_quantized(bits))
+            continue;
+        const waio_shape *shape = &q->graph->value[node->input[1]].shape;
+        scratch.arena = waio_arena_new();
+        if (!scratch.arena)
+            return WAIO_ENOMEM;
+        WAIO_TRY(st, quantized_values(q, &values, &scratch, n, bits));
+        WAIO_TRY(st, waio_count_levels(&levels, values, waio_shape_count(shape),
+                                       q->scheme.per_channel ? shape->dim[0] : 1,
+                                       INT64_C(1) << bits));
+        if (levels > INT64_C(1) << bits)
+            WAIO_FAIL(st, WAIO_EINTERNAL, "the weights of %s hold more than the %d levels of %d "
+                      "bits", node->name, 1 << bits, bits);
+        ++*tensors;
+        free(values);
+        waio_arena_free(scratch.arena);
+        values = NULL;
+        scratch = (bank_entry){0};
+    }
+done:
+    free(values);
+    waio_arena_free(scratch.arena);
+    return st;
+}

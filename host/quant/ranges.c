@@ -1,0 +1,164 @@
+#include "quant/ranges.h"
+
+#include <math.h>
+
+#include "util/simd.h"
+
+waio_status waio_ranges_create(waio_ranges *ranges, const waio_graph *graph, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+
+    ranges->count = graph->value_count;
+    WAIO_NEW(st, ranges->min, arena, (size_t)graph->value_count);
+    WAIO_NEW(st, ranges->max, arena, (size_t)graph->value_count);
+    for (int v = 0; v < graph->value_count; v++) {
+        ranges->min[v] = INFINITY;
+        ranges->max[v] = -INFINITY;
+    }
+done:
+    return st;
+}
+
+/* Comparisons are false for NaN, which is thus passed over. */
+WAIO_SIMD static void min_max(float *min, float *max, const float *data, int64_t count)
+{
+    float lo = *min, hi = *max;
+    for (int64_t i = 0; i < count; i++) {
+        lo = data[i] < lo ? data[i] : lo;
+        hi = data[i] > hi ? data[i] : hi;
+    }
+    *min = lo;
+    *max = hi;
+}
+
+void waio_ranges_observe(waio_ranges *ranges, int id, const float *data, int64_t count)
+{
+    min_max(&ranges->min[id], &ranges->max[id], data, count);
+}
+
+void waio_ranges_merge(waio_ranges *ranges, const waio_ranges *other)
+{
+    for (int v = 0; v < ranges->count; v++) {
+        ranges->min[v] = fminf(ranges->min[v], other->min[v]);
+        ranges->max[v] = fmaxf(ranges->max[v], other->max[v]);
+    }
+}
+
+bool waio_op_moves(const waio_node *node)
+{
+    switch (node->op) {
+    case WAIO_OP_CONCAT:
+    case WAIO_OP_MAX_POOL:
+    case WAIO_OP_RESHAPE:
+    case WAIO_OP_TRANSPOSE:
+        return waio_clamp_is_none(node->clamp);
+    case WAIO_OP_PAD:
+        return waio_clamp_is_none(node->clamp) && node->pad.value == 0;
+    case WAIO_OP_RESIZE:
+        return waio_clamp_is_none(node->clamp) && !node->resize.bilinear;
+    default:
+        return false;
+    }
+}
+
+/* Ops whose inputs and output have one scale and zero point. */
+static bool shares_range(const waio_node *node)
+{
+    switch (node->op) {
+    case WAIO_OP_CONCAT:
+    case WAIO_OP_AVG_POOL:
+    case WAIO_OP_MAX_POOL:
+    case WAIO_OP_RESHAPE:
+    case WAIO_OP_TRANSPOSE:
+    case WAIO_OP_PAD:
+    case WAIO_OP_RESIZE:
+    case WAIO_OP_MAXIMUM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool has_fixed_range(const waio_node *node)
+{
+    return node->op == WAIO_OP_SOFTMAX || node->op == WAIO_OP_LOGISTIC;
+}
+
+static int speaker(int *group, int v)
+{
+    while (group[v] != v)
+        v = group[v] = group[group[v]];
+    return v;
+}
+
+static void join(int *group, int a, int b)
+{
+    a = speaker(group, a);
+    b = speaker(group, b);
+    group[a > b ? a : b] = a > b ? b : a;
+}
+
+/* A group is fixed if everything that flows into it comes from softmax or logistic. */
+static void find_fixed(waio_range_groups *groups, const waio_graph *graph)
+{
+    for (int n = 0; n < graph->node_count; n++)
+        if (has_fixed_range(&graph->node[n]))
+            groups->fixed[groups->group[graph->node[n].output]] = true;
+    for (int n = 0; n < graph->node_count; n++)
+        if (!has_fixed_range(&graph->node[n]) && !shares_range(&graph->node[n]))
+            groups->fixed[groups->group[graph->node[n].output]] = false;
+    groups->fixed[groups->group[graph->input]] = false;
+}
+
+/* Constant operands bring their own numbers into their range, which is a group's if they are joined
+ * with activations. Weights and biases have parameters of their own. */
+static void widen_by_constants(waio_range_groups *groups, const waio_graph *graph)
+{
+    for (int n = 0; n < graph->node_count; n++) {
+        const waio_node *node = &graph->node[n];
+        for (int i = 0; !waio_op_weighted(node->op) && i < node->input_count; i++) {
+            const waio_value *value = &graph->value[node->input[i]];
+            int g = groups->group[node->input[i]];
+            if (value->data)
+                min_max(&groups->min[g], &groups->max[g], value->data,
+                        waio_shape_count(&value->shape));
+        }
+    }
+}
+
+waio_status waio_range_groups_create(waio_range_groups *groups, const waio_graph *graph,
+                                     const waio_ranges *ranges, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    size_t count = (size_t)graph->value_count;
+
+    WAIO_NEW(st, groups->group, arena, count);
+    WAIO_NEW(st, groups->fixed, arena, count);
+    WAIO_NEW(st, groups->min, arena, count);
+    WAIO_NEW(st, groups->max, arena, count);
+    for (int v = 0; v < graph->value_count; v++)
+        groups->group[v] = v;
+    for (int n = 0; n < graph->node_count; n++) {
+        const waio_node *node = &graph->node[n];
+        for (int i = 0; shares_range(node) && i < node->input_count; i++)
+            join(groups->group, node->input[i], node->output);
+    }
+    for (int v = 0; v < graph->value_count; v++) {
+        groups->group[v] = speaker(groups->group, v);
+        groups->min[v] = INFINITY;
+        groups->max[v] = -INFINITY;
+    }
+    find_fixed(groups, graph);
+    for (int v = 0; v < graph->value_count; v++) {
+        int g = groups->group[v];
+        groups->min[g] = fminf(groups->min[g], ranges->min[v]);
+        groups->max[g] = fmaxf(groups->max[g], ranges->max[v]);
+    }
+    widen_by_constants(groups, graph);
+    for (int v = 0; v < graph->value_count; v++) {
+        groups->min[v] = groups->min[groups->group[v]];
+        groups->max[v] = groups->max[groups->group[v]];
+    }
+done:
+    return st;
+}

@@ -1,0 +1,27 @@
+/* Quantizing one weight tensor. */
+#ifndef WAIO_QUANT_WEIGHTS_H
+#define WAIO_QUANT_WEIGHTS_H
+
+#include <stdint.h>
+
+#include "quant/precision.h"
+#include "quant/scheme.h"
+#include "util/arena.h"
+
+typedef struct waio_weight_scales {
+    float *scale; /* `count` scales: one per output channel, or one */
+    int count;
+} waio_weight_scales;
+
+/* The values that `count` weights of `channels` output channels (outermost) have at `bits` bits
+ * (2..16 or f16) are written to `out`; scales (for f16: none) to `scales`, in `arena`. */
+waio_status waio_quantize_weights(float *out, waio_weight_scales *scales, const float *weight,
+                                  int64_t count, int64_t channels, int bits,
+                                  const waio_scheme *scheme, waio_arena *arena);
+
+/* Most distinct numbers in any of the `blocks` equal blocks of `data`; counting in a block stops
+ * at limit + 1. */
+waio_status waio_count_levels(int64_t *levels, const float *data, int64_t count, int64_t blocks,
+                              int64_t limit);
+
+#endif

@@ -1,0 +1,230 @@
+#include "sweep/config.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+waio_config waio_config_default(void)
+{
+    return (waio_config){
+        .split = "test",
+        .preprocess = "raw",
+        .method = "ptq",
+        .range = "minmax",
+        .granularity = "channel",
+        .weights = "symmetric",
+        .activations = "auto",
+        .mapping = "quantized_bits",
+        .bits = {32, 32, 32, 32},
+        .feed = "quantized",
+        .engine = "simulate",
+        .calibration_images = 256,
+        .calibration_seed = 1,
+        .calibration_split = "train",
+        .seed = 1,
+    };
+}
+
+waio_config waio_config_of_suite(const waio_suite *suite)
+{
+    waio_config config = waio_config_default();
+
+    config.split = suite->split;
+    config.images = suite->images;
+    config.preprocess = suite->preprocess;
+    config.method = suite->method.name;
+    config.range = suite->method.range;
+    config.granularity = suite->method.granularity;
+    config.weights = suite->method.weights;
+    config.activations = suite->method.activations;
+    config.mapping = suite->mapping;
+    config.feed = suite->feed;
+    config.engine = suite->engine;
+    config.calibration_images = suite->calibration.images;
+    config.calibration_seed = suite->calibration.seed;
+    config.calibration_split = suite->calibration.split;
+    config.seed = suite->seed;
+    return config;
+}
+
+bool waio_config_is_float(const waio_config *config)
+{
+    return config->bits.w == WAIO_FLOAT && config->bits.a == WAIO_FLOAT &&
+           config->bits.i == WAIO_FLOAT && config->bits.o == WAIO_FLOAT;
+}
+
+/* ---- fields: one row each, for writing and reading ---- */
+
+typedef enum field_kind { FIELD_NAME, FIELD_CHOICE, FIELD_BITS, FIELD_COUNT } field_kind;
+
+typedef struct field {
+    const char *key;
+    field_kind kind;
+    size_t offset;
+    const char *allowed; /* FIELD_CHOICE: the words, each with a space behind it */
+    int64_t least, most; /* FIELD_COUNT */
+    bool quantized_only; /* left out of the baseline's text */
+} field;
+
+static const field fields[] = {
+    {"model", FIELD_NAME, offsetof(waio_config, model), NULL, 0, 0, false},
+    {"data", FIELD_NAME, offsetof(waio_config, dataset), NULL, 0, 0, false},
+    {"split", FIELD_CHOICE, offsetof(waio_config, split), "test train ", 0, 0, false},
+    {"images", FIELD_COUNT, offsetof(waio_config, images), NULL, 0, 1000000000, false},
+    {"pre", FIELD_CHOICE, offsetof(waio_config, preprocess), "raw unit tf caffe torch ", 0, 0,
+     false},
+    {"method", FIELD_CHOICE, offsetof(waio_config, method), "ptq float ", 0, 0, false},
+    {"range", FIELD_CHOICE, offsetof(waio_config, range), "minmax ", 0, 0, true},
+    {"gran", FIELD_CHOICE, offsetof(waio_config, granularity), "channel layer ", 0, 0, true},
+    {"wsym", FIELD_CHOICE, offsetof(waio_config, weights), "symmetric asymmetric ", 0, 0, true},
+    {"asym", FIELD_CHOICE, offsetof(waio_config, activations), "auto symmetric asymmetric ", 0, 0,
+     true},
+    {"map", FIELD_CHOICE, offsetof(waio_config, mapping), "quantized_bits ", 0, 0, true},
+    {"w", FIELD_BITS, offsetof(waio_config, bits.w), NULL, 0, 0, false},
+    {"a", FIELD_BITS, offsetof(waio_config, bits.a), NULL, 0, 0, false},
+    {"i", FIELD_BITS, offsetof(waio_config, bits.i), NULL, 0, 0, false},
+    {"o", FIELD_BITS, offsetof(waio_config, bits.o), NULL, 0, 0, false},
+    {"first_n", FIELD_COUNT, offsetof(waio_config, first_n), NULL, 0, 1000, true},
+    {"suspects", FIELD_COUNT, offsetof(waio_config, suspects), NULL, 0, 0, true},
+    {"feed", FIELD_CHOICE, offsetof(waio_config, feed), "quantized raw ", 0, 0, true},
+    {"calib", FIELD_COUNT, offsetof(waio_config, calibration_images), NULL, 1, 1000000, true},
+    {"cseed", FIELD_COUNT, offsetof(waio_config, calibration_seed), NULL, 0, INT32_MAX, true},
+    {"csplit", FIELD_CHOICE, offsetof(waio_config, calibration_split), "train test ", 0, 0, true},
+    {"engine", FIELD_CHOICE, offsetof(waio_config, engine), "simulate ", 0, 0, false},
+    {"seed", FIELD_COUNT, offsetof(waio_config, seed), NULL, 0, INT32_MAX, false},
+};
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+/* `text` with each `from` as `to`; at most one of them grows. */
+static char *replace_all(waio_arena *arena, const char *text, const char *from, const char *to)
+{
+    char *out = waio_arena_alloc(arena, strlen(text) * strlen(to) + 1), *at = out;
+
+    while (out && *text) {
+        bool hit = strncmp(text, from, strlen(from)) == 0;
+        size_t n = hit ? strlen(to) : 1;
+        memcpy(at, hit ? to : text, n);
+        at += n;
+        text += hit ? strlen(from) : 1;
+    }
+    return out;
+}
+
+static const char *field_text(const waio_config *config, const field *f, waio_arena *arena)
+{
+    const char *base = (const char *)config + f->offset;
+
+    switch (f->kind) {
+    case FIELD_NAME:
+        return replace_all(arena, *(const char *const *)base, " ", "%20");
+    case FIELD_CHOICE:
+        return *(const char *const *)base;
+    case FIELD_BITS:
+        return waio_bits_text(*(const int *)base);
+    default:
+        return waio_arena_printf(arena, "%" PRId64, *(const int64_t *)base);
+    }
+}
+
+const char *waio_config_text(const waio_config *config, waio_arena *arena)
+{
+    waio_config c = *config;
+    bool baseline = waio_config_is_float(config);
+    const char *text = "";
+
+    if (baseline)
+        c.method = "float";
+    for (int i = 0; i < FIELDS && text; i++) {
+        if (baseline && fields[i].quantized_only)
+            continue;
+        const char *value = field_text(&c, &fields[i], arena);
+        if (!value)
+            return NULL;
+        text =
+            waio_arena_printf(arena, "%s%s%s=%s", text, text[0] ? " " : "", fields[i].key, value);
+    }
+    return text;
+}
+
+static waio_status set_choice(const char **out, const field *f, const char *value,
+                              waio_arena *arena)
+{
+    size_t n = strlen(value);
+
+    for (const char *word = f->allowed; *word; word += strcspn(word, " ") + 1)
+        if (n > 0 && strcspn(word, " ") == n && strncmp(word, value, n) == 0) {
+            *out = waio_arena_strdup(arena, value);
+            return *out ? WAIO_OK : WAIO_ENOMEM;
+        }
+    return waio_error(WAIO_EUSAGE, "%s=%s; there are: %s", f->key, value, f->allowed);
+}
+
+static waio_status set_count(int64_t *out, const field *f, const char *value)
+{
+    char *end = NULL;
+    int64_t number = strtoll(value, &end, 10);
+
+    if (end == value || *end || number < f->least || number > f->most)
+        return waio_error(WAIO_EUSAGE,
+                          "%s=%s; expected a whole number from %" PRId64 " to %" PRId64, f->key,
+                          value, f->least, f->most);
+    *out = number;
+    return WAIO_OK;
+}
+
+static waio_status set_field(waio_config *config, const field *f, const char *value,
+                             waio_arena *arena)
+{
+    char *base = (char *)config + f->offset;
+
+    switch (f->kind) {
+    case FIELD_NAME:
+        if (!value[0])
+            return waio_error(WAIO_EUSAGE, "%s= needs a name", f->key);
+        *(const char **)base = replace_all(arena, value, "%20", " ");
+        return *(const char **)base ? WAIO_OK : WAIO_ENOMEM;
+    case FIELD_CHOICE:
+        return set_choice((const char **)base, f, value, arena);
+    case FIELD_BITS:
+        if (waio_bits_parse((int *)base, value) != WAIO_OK)
+            return waio_error_context(WAIO_EUSAGE, "%s=%s", f->key, value);
+        return WAIO_OK;
+    default:
+        return set_count((int64_t *)base, f, value);
+    }
+}
+
+waio_status waio_config_set(waio_config *config, const char *assignment, waio_arena *arena)
+{
+    const char *equals = strchr(assignment, '=');
+    char known[512] = "";
+
+    for (int i = 0; i < FIELDS; i++) {
+        if (equals && strlen(fields[i].key) == (size_t)(equals - assignment) &&
+            strncmp(fields[i].key, assignment, (size_t)(equals - assignment)) == 0)
+            return set_field(config, &fields[i], equals + 1, arena);
+        strncat(known, i ? " " : "", sizeof known - strlen(known) - 1);
+        strncat(known, fields[i].key, sizeof known - strlen(known) - 1);
+    }
+    return waio_error(WAIO_EUSAGE, "\"%s\" is not KEY=VALUE with a known key; there are: %s",
+                      assignment, known);
+}
+
+waio_status waio_config_session_options(waio_session_options *options, const waio_config *config)
+{
+    options->split = config->split;
+    options->images = config->images;
+    options->preprocess = config->preprocess;
+    options->feed = strcmp(config->feed, "raw") == 0 ? WAIO_FEED_RAW : WAIO_FEED_QUANTIZED;
+    options->calibration_split = config->calibration_split;
+    options->calibration_images = config->calibration_images;
+    options->calibration_seed = config->calibration_seed;
+    return waio_scheme_ptq(&options->scheme, config->granularity, config->weights,
+                           config->activations);
+}
+
+waio_quant_request waio_config_request(const waio_config *config)
+{
+    return (waio_quant_request){.bits = config->bits, .first_n = (int)config->first_n};
+}

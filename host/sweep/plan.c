@@ -1,0 +1,107 @@
+#include "sweep/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static waio_status count_rows(int64_t *rows, int64_t *passes, const waio_suite *s)
+{
+    int64_t pairs = (int64_t)s->models.count * s->datasets.count;
+    int64_t prefixes = pairs * s->first_n.count * s->I.count * s->W.count * s->A.count;
+
+    *rows = prefixes * s->O.count + pairs;
+    *passes = prefixes + pairs;
+    if (prefixes > WAIO_PLAN_MAX_ROWS || *rows > WAIO_PLAN_MAX_ROWS)
+        return waio_error(WAIO_EUSAGE, "%s: the suite has more than %d rows", s->path,
+                          WAIO_PLAN_MAX_ROWS);
+    return WAIO_OK;
+}
+
+static waio_status add_row(waio_plan *plan, const waio_config *config, waio_arena *arena)
+{
+    waio_plan_row *row = &plan->row[plan->row_count++];
+
+    row->config = *config;
+    row->text = waio_config_text(config, arena);
+    return row->text ? WAIO_OK : WAIO_ENOMEM;
+}
+
+/* All O of one prefix. The float configuration is the baseline, which has its row already. */
+static waio_status add_pass(waio_plan *plan, waio_config config, const waio_int_list *O, int pair,
+                            waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    waio_plan_pass *pass = &plan->pass[plan->pass_count];
+
+    *pass = (waio_plan_pass){.first = plan->row_count, .pair = pair};
+    for (int o = 0; o < O->count; o++) {
+        config.bits.o = O->item[o];
+        if (!waio_config_is_float(&config))
+            WAIO_TRY(st, add_row(plan, &config, arena));
+    }
+    pass->count = plan->row_count - pass->first;
+    plan->pass_count += pass->count > 0;
+done:
+    return st;
+}
+
+static waio_status add_baseline(waio_plan *plan, waio_config config, int pair, waio_arena *arena)
+{
+    plan->pass[plan->pass_count++] =
+        (waio_plan_pass){.first = plan->row_count, .count = 1, .baseline = true, .pair = pair};
+    config.bits = (waio_precision){WAIO_FLOAT, WAIO_FLOAT, WAIO_FLOAT, WAIO_FLOAT};
+    config.method = "float";
+    return add_row(plan, &config, arena);
+}
+
+static waio_status add_pair(waio_plan *plan, const waio_suite *s, waio_config config, int pair,
+                            waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    int prefixes = s->first_n.count * s->I.count * s->W.count * s->A.count;
+
+    WAIO_TRY(st, add_baseline(plan, config, pair, arena));
+    for (int k = 0; k < prefixes; k++) {
+        int rest = k;
+        config.bits.a = s->A.item[rest % s->A.count];
+        rest /= s->A.count;
+        config.bits.w = s->W.item[rest % s->W.count];
+        rest /= s->W.count;
+        config.bits.i = s->I.item[rest % s->I.count];
+        config.first_n = s->first_n.item[rest / s->I.count];
+        WAIO_TRY(st, add_pass(plan, config, &s->O, pair, arena));
+    }
+done:
+    return st;
+}
+
+waio_status waio_plan_make(waio_plan *plan, const waio_suite *s, int shard, int shards,
+                           waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    int64_t rows = 0, passes = 0;
+
+    *plan = (waio_plan){0};
+    WAIO_TRY(st, count_rows(&rows, &passes, s));
+    WAIO_NEW(st, plan->row, arena, (size_t)rows);
+    WAIO_NEW(st, plan->pass, arena, (size_t)passes);
+    for (int m = 0; m < s->models.count; m++)
+        for (int d = 0; d < s->datasets.count; d++) {
+            waio_config config = waio_config_of_suite(s);
+            config.model = s->models.item[m];
+            config.dataset = s->datasets.item[d];
+            WAIO_TRY(st, add_pair(plan, s, config, plan->pair_count++, arena));
+        }
+    for (int p = 0; p < plan->pass_count; p++)
+        for (int r = 0; r < plan->pass[p].count; r++)
+            plan->row[plan->pass[p].first + r].in_shard = p % shards == shard - 1;
+done:
+    return st;
+}
+
+int waio_plan_find(const waio_plan *plan, const char *text)
+{
+    for (int r = 0; r < plan->row_count; r++)
+        if (strcmp(plan->row[r].text, text) == 0)
+            return r;
+    return -1;
+}

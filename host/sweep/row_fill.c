@@ -1,0 +1,113 @@
+#include "sweep/row_fill.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "result/provenance.h"
+#include "util/clock.h"
+#include "util/file.h"
+
+waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *suite,
+                              const waio_backend *backend, waio_arena *arena)
+{
+    bool baseline = waio_config_is_float(c);
+    char *started = waio_arena_alloc(arena, 21);
+
+    waio_row_clear(row);
+    row->col_config = waio_config_text(c, arena);
+    if (!started || !row->col_config)
+        return WAIO_ENOMEM;
+    waio_clock_text(started);
+    row->col_suite = suite;
+    row->col_task = "classification";
+    row->col_dataset = c->dataset;
+    row->col_split = c->split;
+    row->col_model = waio_path_base(c->model);
+    row->col_preprocess = c->preprocess;
+    row->col_method = baseline ? "float" : c->method;
+    row->col_mapping = baseline ? "none" : c->mapping;
+    row->col_W = waio_bits_text(c->bits.w);
+    row->col_A = waio_bits_text(c->bits.a);
+    row->col_I = waio_bits_text(c->bits.i);
+    row->col_O = waio_bits_text(c->bits.o);
+    if (!baseline) {
+        row->col_range = c->range;
+        row->col_granularity = c->granularity;
+        row->col_symmetry = waio_arena_printf(arena, "%s/%s", c->weights, c->activations);
+        row->col_feed = c->feed;
+        row->col_calibration_images = c->calibration_images;
+        if (!row->col_symmetry)
+            return WAIO_ENOMEM;
+    }
+    row->col_first_n = baseline ? 0 : c->first_n;
+    row->col_suspects = baseline ? 0 : c->suspects;
+    row->col_engine = c->engine;
+    row->col_backend = backend->name;
+    row->col_device = waio_cpu_name();
+    row->col_seed = c->seed;
+    row->col_metric = "accuracy";
+    row->col_version = waio_version();
+    row->col_started = started;
+    return WAIO_OK;
+}
+
+static double percent(int64_t part, int64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : NAN;
+}
+
+void waio_row_identify(waio_row *row, const waio_session *session)
+{
+    const waio_outcome *baseline = waio_session_float(session);
+
+    row->col_images = waio_session_dataset(session)->count;
+    row->col_data_sha256 = waio_session_dataset(session)->sha256;
+    row->col_model_sha256 = waio_session_model(session)->sha256;
+    row->col_float_value = percent(baseline->correct, baseline->images);
+    row->col_float_bytes = baseline->size_bytes;
+    row->col_fallback_ops = waio_session_fallbacks(session);
+}
+
+/* Why an outcome should not be believed; NULL if it can be. */
+static const char *mistrust(const waio_outcome *o, int classes, waio_arena *arena)
+{
+    double chance = 1.0 / classes, n = (double)o->images;
+    double noise = 2 * sqrt(chance * (1 - chance) / n);
+
+    if (o->nan_images)
+        return waio_arena_printf(arena, "NaN among the scores of %lld images",
+                                 (long long)o->nan_images);
+    if (o->constant)
+        return "every image got the same class";
+    if ((double)o->correct / n <= chance + noise)
+        return waio_arena_printf(arena, "accuracy at chance (%.1f %% of %d classes)", 100 * chance,
+                                 classes);
+    return NULL;
+}
+
+waio_status waio_row_conclude(waio_row *row, const waio_session *session, const waio_outcome *o,
+                              int share, waio_arena *arena)
+{
+    double p = (double)o->correct / (double)o->images;
+
+    row->col_value = percent(o->correct, o->images);
+    row->col_stderr = 100.0 * sqrt(p * (1 - p) / (double)o->images);
+    row->col_change_pct = row->col_float_value > 0
+                              ? (row->col_float_value - row->col_value) / row->col_float_value * 100
+                              : NAN;
+    row->col_agree_pct = percent(o->agree, o->images);
+    row->col_size_bytes = o->size_bytes;
+    row->col_compression_pct = (1 - (double)o->size_bytes / (double)row->col_float_bytes) * 100;
+    row->col_images_per_s = (double)o->images / o->seconds;
+    row->col_seconds = o->seconds / share;
+    row->col_reason = mistrust(o, waio_session_dataset(session)->classes, arena);
+    row->col_status = row->col_reason ? "mistrusted" : "ok";
+    return WAIO_OK;
+}
+
+waio_status waio_row_fail(waio_row *row, waio_status code, waio_arena *arena)
+{
+    row->col_status = code == WAIO_EUNSUPPORTED ? "unsupported" : "failed";
+    row->col_reason = waio_arena_strdup(arena, waio_error_message());
+    return row->col_reason ? WAIO_OK : WAIO_ENOMEM;
+}

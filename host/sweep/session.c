@@ -1,0 +1,283 @@
+#include "sweep/session_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/file.h"
+#include "util/rng.h"
+
+/* Activations of a batch should stay in a core's cache: this many bytes for the largest node's
+ * input and output together, and never more than MAX_BATCH images. Measured, see README. */
+enum { CACHE_BYTES = 1 << 20, MAX_BATCH = 64 };
+
+/* The folder that holds the data set: the one asked for, else the one that the build drew. */
+static waio_status find_data_dir(const char **dir, const waio_session_options *options,
+                                 const char *dataset, waio_arena *arena)
+{
+    const waio_dataset_kind *kind = NULL;
+    waio_status st = waio_dataset_find(&kind, dataset);
+    const char *asked = options->data_dir ? options->data_dir : getenv("WAIO_DATA");
+    const char *built = WAIO_BINARY_DIR "/data";
+
+    if (st != WAIO_OK)
+        return st;
+    const char *in_asked = asked ? waio_path_join(arena, asked, kind->folder) : NULL;
+    const char *in_built = waio_path_join(arena, built, kind->folder);
+    if (!in_built || (asked && !in_asked))
+        return WAIO_ENOMEM;
+    bool use_built = !asked || (!waio_dir_exists(in_asked) && waio_dir_exists(in_built));
+    *dir = use_built ? built : asked;
+    return WAIO_OK;
+}
+
+static waio_status check_fit(const waio_session *s)
+{
+    const waio_graph *graph = s->model.graph;
+    const waio_dataset *d = s->dataset;
+    const waio_shape *in = &graph->value[graph->input].shape;
+    const waio_shape *out = &graph->value[graph->output[0]].shape;
+    waio_shape image = WAIO_SHAPE(1, d->height, d->width, d->channels);
+    char have[64], want[64];
+
+    if (!waio_shape_equal(in, &image))
+        return waio_error(
+            WAIO_EINPUT, "model %s does not fit data set %s: its input is %s, an image is %s",
+            s->model.name, d->name, waio_shape_text(in, want), waio_shape_text(&image, have));
+    if (graph->output_count != 1 || waio_shape_count(out) != d->classes)
+        return waio_error(WAIO_EINPUT,
+                          "model %s does not fit data set %s: it has %d output%s of %s, the data "
+                          "set has %d classes",
+                          s->model.name, d->name, graph->output_count,
+                          graph->output_count == 1 ? "" : "s", waio_shape_text(out, want),
+                          d->classes);
+    return WAIO_OK;
+}
+
+static int64_t choose_batch(const waio_graph *graph)
+{
+    int64_t largest = 1;
+
+    for (int n = 0; n < graph->node_count; n++) {
+        const waio_node *node = &graph->node[n];
+        int64_t bytes = 4 * waio_shape_count(&graph->value[node->output].shape);
+        if (!waio_value_is_const(graph, node->input[0]))
+            bytes += 4 * waio_shape_count(&graph->value[node->input[0]].shape);
+        largest = bytes > largest ? bytes : largest;
+    }
+    int64_t batch = CACHE_BYTES / largest;
+    return batch < 1 ? 1 : batch > MAX_BATCH ? MAX_BATCH : batch;
+}
+
+static waio_status compile(waio_session *s)
+{
+    waio_status st = WAIO_OK;
+    int64_t batch = s->options.batch ? s->options.batch : choose_batch(s->model.graph);
+
+    WAIO_TRY(st, waio_roles_assign(&s->roles, s->model.graph, s->arena));
+    WAIO_TRY(st, waio_program_compile(&s->program, s->model.graph, s->options.backend, batch,
+                                      s->roles.last_weighted));
+    WAIO_NEW(st, s->workspace, s->arena, (size_t)s->options.threads);
+    int64_t held =
+        s->dataset->count * s->dataset->height * s->dataset->width * s->dataset->channels +
+        s->options.threads * (int64_t)waio_workspace_bytes(s->program);
+    if (held > s->options.memory)
+        WAIO_FAIL(st, WAIO_ENOMEM,
+                  "model %s on %s needs %lld MiB, the budget is %lld MiB (--memory)", s->model.name,
+                  s->dataset->name, (long long)(held >> 20), (long long)(s->options.memory >> 20));
+    for (int t = 0; t < s->options.threads; t++)
+        WAIO_TRY(st, waio_workspace_create(&s->workspace[t], s->program));
+    WAIO_TRY(st, waio_quantizer_create(&s->quantizer, s->program, &s->roles, NULL,
+                                       &s->options.scheme, 0));
+done:
+    return st;
+}
+
+static waio_status evaluate_float(waio_session *s, const waio_pass_progress *progress)
+{
+    waio_status st = WAIO_OK;
+    waio_quant_request request = {.bits = {32, 32, 32, 32}};
+
+    const waio_session *of = s->options.float_of;
+
+    WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);
+    if (of && of->dataset->count == s->dataset->count) {
+        memcpy(s->float_prediction, of->float_prediction,
+               (size_t)s->dataset->count * sizeof *s->float_prediction);
+        s->float_outcome = of->float_outcome;
+        return WAIO_OK;
+    }
+    WAIO_TRY(st, waio_session_pass(s, &request, 1, false, &s->float_outcome, progress));
+done:
+    return st;
+}
+
+waio_status waio_session_open(waio_session **out, const char *model, const char *dataset,
+                              const waio_session_options *options,
+                              const waio_pass_progress *progress)
+{
+    waio_status st = WAIO_OK;
+    const char *data_dir = NULL;
+    waio_session *s = calloc(1, sizeof *s);
+
+    if (!s || !(s->arena = waio_arena_new()))
+        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    s->options = *options;
+    s->first_bits = -1;
+    WAIO_TRY(st, waio_model_load(&s->model, model, &options->model_paths));
+    WAIO_TRY(st, find_data_dir(&data_dir, options, dataset, s->arena));
+    s->options.data_dir = data_dir;
+    WAIO_TRY(st,
+             waio_dataset_open(&s->dataset, dataset, options->split, data_dir, options->images));
+    WAIO_TRY(st, check_fit(s));
+    WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
+    WAIO_TRY(st, compile(s));
+    WAIO_TRY(st, evaluate_float(s, progress));
+    *out = s;
+    s = NULL;
+done:
+    waio_session_close(s);
+    return st;
+}
+
+void waio_session_close(waio_session *s)
+{
+    if (!s)
+        return;
+    waio_quantizer_free(s->quantizer);
+    for (int t = 0; s->workspace && t < s->options.threads; t++)
+        waio_workspace_free(&s->workspace[t]);
+    waio_program_free(s->program);
+    waio_dataset_close(s->dataset);
+    waio_model_free(&s->model);
+    free(s->first_output);
+    waio_arena_free(s->arena);
+    free(s);
+}
+
+/* ---- calibration ---- */
+
+typedef struct calibration {
+    waio_session *session;
+    waio_dataset *dataset;
+    int64_t *index; /* images to look at */
+    int64_t count;
+    waio_quant_binding binding;
+    waio_ranges *ranges; /* one a worker */
+} calibration;
+
+static void observe(void *payload, int id, const float *data, int64_t count)
+{
+    waio_ranges_observe(payload, id, data, count);
+}
+
+static waio_status calibrate_chunk(void *payload, int worker, int64_t chunk)
+{
+    calibration *c = payload;
+    waio_session *s = c->session;
+    int64_t batch = waio_program_batch(s->program);
+    int input = s->model.graph->input;
+    const waio_workspace *workspace = &s->workspace[worker];
+    waio_observer_hook hook = {observe, &c->ranges[worker]};
+    waio_run_range all = {0, s->model.graph->node_count, false, false};
+
+    waio_fill_input(s, c->dataset, &s->input_table, workspace, c->index, chunk * batch, batch);
+    observe(hook.payload, input, waio_workspace_value(workspace, s->program, input),
+            batch * waio_shape_count(&s->model.graph->value[input].shape));
+    return waio_program_run(s->program, &c->binding.binding, workspace, all, &hook);
+}
+
+/* `count` different images in a seeded order: the head of a Fisher-Yates shuffle. The last batch is
+ * filled up with the first images, which count anyway. */
+static waio_status choose_images(calibration *c, int64_t asked, int64_t seed, int64_t batch,
+                                 waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    waio_rng rng = {(uint64_t)seed};
+    int64_t total = c->dataset->count;
+
+    c->count = asked < total ? asked : total;
+    WAIO_NEW(st, c->index, arena, (size_t)(total + batch));
+    for (int64_t i = 0; i < total; i++)
+        c->index[i] = i;
+    for (int64_t i = 0; i < c->count; i++) {
+        int64_t j = i + (int64_t)waio_rng_below(&rng, (uint64_t)(total - i));
+        int64_t other = c->index[j];
+        c->index[j] = c->index[i];
+        c->index[i] = other;
+    }
+    for (int64_t i = 0; i < batch; i++)
+        c->index[c->count + i] = c->index[i % c->count];
+done:
+    return st;
+}
+
+waio_status waio_session_calibrate(waio_session *s)
+{
+    waio_status st = WAIO_OK;
+    calibration c = {.session = s};
+    waio_arena *arena = NULL;
+    waio_quant_request request = {.bits = {32, 32, 32, 32}};
+    const waio_graph *graph = s->model.graph;
+    int64_t batch = waio_program_batch(s->program);
+
+    if (s->calibrated)
+        return WAIO_OK;
+    arena = waio_arena_new();
+    if (!arena)
+        return WAIO_ENOMEM;
+    WAIO_TRY(st, waio_dataset_open(&c.dataset, s->dataset->name, s->options.calibration_split,
+                                   s->options.data_dir, 0));
+    WAIO_TRY(st, choose_images(&c, s->options.calibration_images, s->options.calibration_seed,
+                               batch, arena));
+    WAIO_TRY(st, waio_quantizer_bind(s->quantizer, &request, &c.binding));
+    WAIO_NEW(st, c.ranges, arena, (size_t)s->options.threads);
+    for (int t = 0; t < s->options.threads; t++)
+        WAIO_TRY(st, waio_ranges_create(&c.ranges[t], graph, arena));
+    WAIO_TRY(st, waio_run_chunks(s, (c.count + batch - 1) / batch, calibrate_chunk, &c, NULL));
+    WAIO_TRY(st, waio_ranges_create(&s->ranges, graph, s->arena));
+    for (int t = 0; t < s->options.threads; t++)
+        waio_ranges_merge(&s->ranges, &c.ranges[t]);
+    waio_quant_binding_free(&c.binding);
+    waio_quantizer_free(s->quantizer);
+    s->quantizer = NULL;
+    WAIO_TRY(st, waio_quantizer_create(&s->quantizer, s->program, &s->roles, &s->ranges,
+                                       &s->options.scheme, (size_t)s->options.memory / 4));
+    s->calibrated = true;
+done:
+    waio_quant_binding_free(&c.binding);
+    waio_dataset_close(c.dataset);
+    waio_arena_free(arena);
+    return st;
+}
+
+/* ---- reading ---- */
+
+const waio_model *waio_session_model(const waio_session *session)
+{
+    return &session->model;
+}
+
+const waio_dataset *waio_session_dataset(const waio_session *session)
+{
+    return session->dataset;
+}
+
+const waio_outcome *waio_session_float(const waio_session *session)
+{
+    return &session->float_outcome;
+}
+
+int waio_session_fallbacks(const waio_session *session)
+{
+    return waio_program_fallbacks(session->program);
+}
+
+int64_t waio_session_batch(const waio_session *session)
+{
+    return waio_program_batch(session->program);
+}
+
+int waio_session_weighted(const waio_session *session)
+{
+    return session->roles.weighted_count;
+}

@@ -1,0 +1,91 @@
+/* A session: one model on one data set, prepared once for all its configurations: imported graph,
+ * program, workspaces, decoded images, calibrated ranges, quantized weights, the float network's
+ * predictions. Its passes run the whole test set through the network; configurations that differ
+ * only in the head (O) share a pass, and those that share the first layer (I) share its outputs. */
+#ifndef WAIO_SWEEP_SESSION_H
+#define WAIO_SWEEP_SESSION_H
+
+#include <stdbool.h>
+
+#include "dataset/dataset.h"
+#include "dataset/preprocess.h"
+#include "models/models.h"
+#include "quant/quantizer.h"
+
+typedef enum waio_feed {
+    WAIO_FEED_QUANTIZED, /* by scale and zero point */
+    WAIO_FEED_RAW        /* bytes taken as codes: int8 reinterpretation up to 8 bits */
+} waio_feed;
+
+typedef struct waio_session_options {
+    const waio_backend *backend;
+    const char *data_dir; /* NULL: WAIO_DATA, then the folder of the build */
+    waio_model_paths model_paths;
+    const char *split;
+    int64_t images; /* 0: all */
+    const char *preprocess;
+    waio_scheme scheme;
+    waio_feed feed;
+    const char *calibration_split;
+    int64_t calibration_images;
+    int64_t calibration_seed;
+    int threads;     /* workers; at least 1 */
+    int64_t batch;   /* 0: chosen from the network */
+    int64_t memory;  /* budget in bytes for everything that the session holds */
+    /* A session of the same model and data whose float predictions are taken over; NULL: evaluate. */
+    const struct waio_session *float_of;
+} waio_session_options;
+
+typedef struct waio_session waio_session;
+
+/* Called about five times a second while a pass runs. */
+typedef struct waio_pass_progress {
+    void (*update)(void *payload, int64_t done, int64_t total, int64_t correct);
+    void *payload;
+} waio_pass_progress;
+
+/* Loads, checks that model and data set fit (WAIO_EINPUT with both shapes if not), compiles,
+ * evaluates the float network. Options are copied, the texts in them must outlive the session. */
+waio_status waio_session_open(waio_session **out, const char *model, const char *dataset,
+                              const waio_session_options *options,
+                              const waio_pass_progress *progress);
+void waio_session_close(waio_session *session);
+
+/* What a pass found for one configuration. */
+typedef struct waio_outcome {
+    int64_t images, correct;
+    int64_t agree;          /* images with the float network's prediction */
+    int64_t nan_images;     /* images with a NaN among their scores */
+    bool constant;          /* every image got the same class */
+    double seconds;         /* of the whole pass */
+    int64_t size_bytes;
+} waio_outcome;
+
+/* One pass for `count` configurations that are equal but for O. `keep_first` asks to keep the first
+ * layer's outputs for later passes with the same I, if the memory budget allows. WAIO_EINTERRUPTED
+ * when waio_interrupt was called. */
+waio_status waio_session_pass(waio_session *session, const waio_quant_request *request, int count,
+                              bool keep_first, waio_outcome *outcome,
+                              const waio_pass_progress *progress);
+
+/* Calibrates if that has not been done; waio_session_pass calls it when it needs ranges. */
+waio_status waio_session_calibrate(waio_session *session);
+
+/* Runs one configuration and counts the levels of every quantized tensor. WAIO_EINTERNAL names the
+ * first tensor that has more than its bits allow; else `tensors` receives how many were checked. */
+waio_status waio_session_verify(waio_session *session, const waio_quant_request *request,
+                                int *tensors);
+
+const waio_model *waio_session_model(const waio_session *session);
+const waio_dataset *waio_session_dataset(const waio_session *session);
+const waio_outcome *waio_session_float(const waio_session *session);
+int waio_session_fallbacks(const waio_session *session);
+int64_t waio_session_batch(const waio_session *session);
+/* Layers with weights. */
+int waio_session_weighted(const waio_session *session);
+
+/* Lets every running pass end soon with WAIO_EINTERRUPTED. Safe in a signal handler. */
+void waio_interrupt(void);
+bool waio_interrupted(void);
+
+#endif

@@ -1,0 +1,56 @@
+/* A suite: the YAML file that says what to sweep. suites/README.md has the grammar. */
+#ifndef WAIO_SWEEP_SUITE_H
+#define WAIO_SWEEP_SUITE_H
+
+#include "util/arena.h"
+#include "util/status.h"
+
+enum { WAIO_SUITE_MAX_LIST = 64 };
+
+typedef struct waio_text_list {
+    const char **item;
+    int count;
+} waio_text_list;
+
+typedef struct waio_int_list {
+    int *item;
+    int count;
+} waio_int_list;
+
+/* One suite, checked: lists are not empty, hold no value twice, every value is allowed. Texts and
+ * lists live in the arena that waio_suite_read was given. */
+typedef struct waio_suite {
+    const char *path;
+    const char *name;        /* [a-z0-9][a-z0-9._-]*, names the results file */
+    const char *task;        /* "classification" */
+    waio_text_list models;   /* built-in names or files */
+    waio_text_list datasets; /* names of the data set table */
+    const char *split;       /* "test" or "train"; default test */
+    int images;              /* the first this many of the split; 0: all (default) */
+    const char *preprocess;  /* name of an input normalization; default "raw" */
+    struct {
+        const char *name;        /* "ptq" */
+        const char *range;       /* "minmax" (default) */
+        const char *granularity; /* "channel" (default) or "layer": of weights */
+        const char *weights;     /* "symmetric" (default) or "asymmetric" */
+        const char *activations; /* "auto" (default: asymmetric to 8 bits), "symmetric",
+                                    "asymmetric" */
+    } method;
+    const char *mapping;     /* "quantized_bits" */
+    waio_int_list W, A, I, O; /* bits as in quant/precision.h */
+    waio_int_list first_n;   /* layers left unquantized; default [0] */
+    const char *feed;        /* "quantized" (default) or "raw" */
+    const char *engine;      /* "simulate" */
+    struct {
+        int images; /* 1 to 1,000,000; default 256 */
+        int seed;   /* default 1 */
+        const char *split; /* default "train" */
+    } calibration;
+    int seed; /* default 1 */
+} waio_suite;
+
+/* Reads and checks `path`. WAIO_EINPUT: missing or no YAML; WAIO_EUSAGE: an unknown key, an empty
+ * or repeating list, a value that is not allowed; each with file, line and what is allowed. */
+waio_status waio_suite_read(waio_suite *suite, const char *path, waio_arena *arena);
+
+#endif

@@ -1,0 +1,71 @@
+#include "sweep/suite_keys.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "sweep/suite.h"
+
+#define AT(field) .offset = offsetof(waio_suite, field)
+
+/* clang-format off */
+const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS] = {
+    {"name", WAIO_KEY_NAME, true, AT(name)},
+    {"task", WAIO_KEY_WORD, false, AT(task), "classification", {"classification"}},
+    {"models", WAIO_KEY_TEXTS, true, AT(models)},
+    {"datasets", WAIO_KEY_TEXTS, true, AT(datasets)},
+    {"split", WAIO_KEY_WORD, false, AT(split), "test", {"test", "train"}},
+    {"images", WAIO_KEY_NUMBER, false, AT(images), "0", .least = 0, .most = 1000000000},
+    {"preprocess", WAIO_KEY_WORD, false, AT(preprocess), "raw",
+        {"raw", "unit", "tf", "caffe", "torch"}},
+    {.path = "method", .kind = WAIO_KEY_GROUP},
+    {"method.name", WAIO_KEY_WORD, false, AT(method.name), "ptq", {"ptq"}},
+    {"method.range", WAIO_KEY_WORD, false, AT(method.range), "minmax", {"minmax"}},
+    {"method.granularity", WAIO_KEY_WORD, false, AT(method.granularity), "channel",
+        {"channel", "layer"}},
+    {"method.weights", WAIO_KEY_WORD, false, AT(method.weights), "symmetric",
+        {"symmetric", "asymmetric"}},
+    {"method.activations", WAIO_KEY_WORD, false, AT(method.activations), "auto",
+        {"auto", "symmetric", "asymmetric"}},
+    {"mapping", WAIO_KEY_WORD, false, AT(mapping), "quantized_bits", {"quantized_bits"}},
+    {.path = "precision", .kind = WAIO_KEY_GROUP, .required = true},
+    {"precision.W", WAIO_KEY_BITS, true, AT(W)},
+    {"precision.A", WAIO_KEY_BITS, true, AT(A)},
+    {"precision.I", WAIO_KEY_BITS, true, AT(I)},
+    {"precision.O", WAIO_KEY_BITS, true, AT(O)},
+    {"first_n", WAIO_KEY_NUMBERS, false, AT(first_n), "0", .least = 0, .most = 1000},
+    {"feed", WAIO_KEY_WORD, false, AT(feed), "quantized", {"quantized", "raw"}},
+    {"engine", WAIO_KEY_WORD, false, AT(engine), "simulate", {"simulate"}},
+    {.path = "calibration", .kind = WAIO_KEY_GROUP},
+    {"calibration.images", WAIO_KEY_NUMBER, false, AT(calibration.images), "256",
+        .least = 1, .most = 1000000},
+    {"calibration.seed", WAIO_KEY_NUMBER, false, AT(calibration.seed), "1",
+        .least = 0, .most = INT_MAX},
+    {"calibration.split", WAIO_KEY_WORD, false, AT(calibration.split), "train",
+        {"test", "train"}},
+    {"seed", WAIO_KEY_NUMBER, false, AT(seed), "1", .least = 0, .most = INT_MAX},
+};
+/* clang-format on */
+
+const char *waio_suite_key_name(const waio_suite_key *key)
+{
+    const char *dot = strchr(key->path, '.');
+    return dot ? dot + 1 : key->path;
+}
+
+bool waio_suite_key_in(const waio_suite_key *key, const char *group)
+{
+    size_t n = strlen(group);
+    if (n == 0)
+        return !strchr(key->path, '.');
+    return strncmp(key->path, group, n) == 0 && key->path[n] == '.';
+}
+
+const waio_suite_key *waio_suite_key_find(const char *group, const char *name)
+{
+    for (int i = 0; i < WAIO_SUITE_KEYS; i++) {
+        const waio_suite_key *key = &waio_suite_key_table[i];
+        if (waio_suite_key_in(key, group) && strcmp(waio_suite_key_name(key), name) == 0)
+            return key;
+    }
+    return NULL;
+}
