@@ -59,7 +59,8 @@ WAIO_HD float waio_fake_quantize(float x, waio_fq fq, int rounding)
 /* The value that a weight has after symmetric quantization as TensorFlow Lite's converter does it:
  * the code is round(w * (1/s)), with 1/s rounded to float32 first, in [-top, top]. It can differ by
  * one from round(w / s). `inverse` is 1/scale. */
-WAIO_HD float waio_fake_quantize_weight(float w, float scale, float inverse, float top, int rounding)
+WAIO_HD float waio_fake_quantize_weight(float w, float scale, float inverse, float top,
+                                        int rounding)
 {
     return waio_round(waio_clampf(w * inverse, -top, top), rounding) * scale;
 }

@@ -145,8 +145,8 @@ static void check_outputs(const trio *t, waio_network_report *report)
     for (int i = 0; i < t->graph->output_count; i++) {
         int id = t->graph->output[i];
         size_t count = waio_float_run_count(&t->ref, id);
-        double nmse = waio_nmse(waio_float_run_value(&t->free, id),
-                                waio_float_run_value(&t->ref, id), count);
+        double nmse =
+            waio_nmse(waio_float_run_value(&t->free, id), waio_float_run_value(&t->ref, id), count);
         report->output_nmse = nmse <= report->output_nmse ? report->output_nmse : nmse;
     }
     int id = t->graph->output[0];

@@ -88,9 +88,10 @@ waio_status waio_check_ops(const waio_backend *backend, FILE *out, int *failed)
 
     *failed = 0;
     if (out)
-        fprintf(out, "# %s against ref; share: of the bound that is used\n%-10s %-78s %5s %-5s %-7s "
-                "%-7s %9s\n", backend->name, "op", "case", "batch", "fill", "runs on", "bound",
-                "share");
+        fprintf(out,
+                "# %s against ref; share: of the bound that is used\n%-10s %-78s %5s %-5s %-7s "
+                "%-7s %9s\n",
+                backend->name, "op", "case", "batch", "fill", "runs on", "bound", "share");
     for (int op = 0; op < WAIO_OP_COUNT; op++)
         for (int index = 0; index < waio_op_case_count((waio_op)op); index++)
             for (int exact = 1; exact >= 0; exact--)

@@ -78,8 +78,8 @@ static void norm(chain *c)
 
 static void clip(chain *c, float hi)
 {
-    append(c, (waio_node){.op = WAIO_OP_CLIP, .input = {c->end}, .input_count = 1,
-                          .clamp = {0, hi}});
+    append(c,
+           (waio_node){.op = WAIO_OP_CLIP, .input = {c->end}, .input_count = 1, .clamp = {0, hi}});
 }
 
 static void conv_norm_relu(chain *c, int oc, int kernel, int stride)
@@ -91,21 +91,23 @@ static void conv_norm_relu(chain *c, int oc, int kernel, int stride)
 
 static void pool(chain *c, waio_op op, int kernel, int stride, int pad)
 {
-    append(c, (waio_node){.op = op, .input = {c->end}, .input_count = 1,
-                          .pool = {.kernel = {kernel, kernel}, .stride = {stride, stride},
+    append(c, (waio_node){.op = op,
+                          .input = {c->end},
+                          .input_count = 1,
+                          .pool = {.kernel = {kernel, kernel},
+                                   .stride = {stride, stride},
                                    .pad = {pad, pad, pad, pad}}});
 }
 
 static void classifier(chain *c, int classes)
 {
-    append(c, (waio_node){.op = WAIO_OP_MEAN, .input = {c->end}, .input_count = 1,
-                          .reduce = {.axes = 6}});
+    append(c, (waio_node){
+                  .op = WAIO_OP_MEAN, .input = {c->end}, .input_count = 1, .reduce = {.axes = 6}});
     int64_t inputs = channels_of(c);
     int weight = constant(c, WAIO_SHAPE(classes, inputs), 0, sqrtf(3 / (float)inputs));
     int bias = constant(c, WAIO_SHAPE(classes), 0, 0.1f);
     append(c, (waio_node){.op = WAIO_OP_DENSE, .input = {c->end, weight, bias}, .input_count = 3});
-    append(c, (waio_node){.op = WAIO_OP_SOFTMAX, .input = {c->end}, .input_count = 1,
-                          .axis = {1}});
+    append(c, (waio_node){.op = WAIO_OP_SOFTMAX, .input = {c->end}, .input_count = 1, .axis = {1}});
     if (c->st == WAIO_OK)
         c->st = waio_graph_add_output(c->graph, c->end);
 }
@@ -157,7 +159,9 @@ static void inverted(chain *c, int oc, int stride)
     if (stride == 1) {
         conv(c, wide, 3, 1, wide);
     } else {
-        append(c, (waio_node){.op = WAIO_OP_PAD, .input = {c->end}, .input_count = 1,
+        append(c, (waio_node){.op = WAIO_OP_PAD,
+                              .input = {c->end},
+                              .input_count = 1,
                               .pad = {.after = {0, 1, 1, 0}}});
         conv_padded(c, wide, 3, 3, stride, wide, (int[]){0, 0, 0, 0});
     }
@@ -207,8 +211,8 @@ static void inception_block(chain *c)
     c->end = start;
     pool(c, WAIO_OP_AVG_POOL, 3, 1, 1);
     int e = branch(c, c->end, (const int[][3]){{8, 1, 1}}, 1);
-    append(c, (waio_node){.op = WAIO_OP_CONCAT, .input = {a, b, d, e}, .input_count = 4,
-                          .axis = {3}});
+    append(c,
+           (waio_node){.op = WAIO_OP_CONCAT, .input = {a, b, d, e}, .input_count = 4, .axis = {3}});
 }
 
 static waio_status inception(waio_graph *graph, uint64_t seed)

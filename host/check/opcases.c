@@ -133,8 +133,7 @@ void waio_op_case_text(char text[WAIO_OP_CASE_TEXT], const waio_graph *graph)
         used = add_text(text, used, "%s%s%s", i ? " * " : "",
                         waio_value_is_const(graph, node->input[i]) && !parameters ? "const " : "",
                         waio_shape_text(&graph->value[node->input[i]].shape, shape));
-    used = add_text(text, used, " > %s",
-                    waio_shape_text(&graph->value[node->output].shape, shape));
+    used = add_text(text, used, " > %s", waio_shape_text(&graph->value[node->output].shape, shape));
     used = add_params(text, used, node);
     if (!waio_clamp_is_none(node->clamp))
         add_text(text, used, " [%g,%g]", (double)node->clamp.lo, (double)node->clamp.hi);

@@ -19,10 +19,22 @@ typedef struct waio_op_case_list {
     _Static_assert(sizeof(rows) > 0, #name " has no cases");                                       \
     const waio_op_case_list waio_op_cases_##name = {(int)(sizeof(rows) / sizeof *(rows)), builder}
 
-#define WAIO_RELU {0, INFINITY}
-#define WAIO_RELU6 {0, 6}
-#define WAIO_UNIT_CLIP {-1, 1}
-#define WAIO_NONE {-INFINITY, INFINITY}
+#define WAIO_RELU                                                                                  \
+    {                                                                                              \
+        0, INFINITY                                                                                \
+    }
+#define WAIO_RELU6                                                                                 \
+    {                                                                                              \
+        0, 6                                                                                       \
+    }
+#define WAIO_UNIT_CLIP                                                                             \
+    {                                                                                              \
+        -1, 1                                                                                      \
+    }
+#define WAIO_NONE                                                                                  \
+    {                                                                                              \
+        -INFINITY, INFINITY                                                                        \
+    }
 
 /* The graph's input. */
 waio_status waio_case_x(waio_op_case *c, int *id, waio_shape shape);

@@ -24,12 +24,9 @@ done:
 }
 
 static const unary_row clip[] = {
-    {{4, {1, 5, 7, 3}}, WAIO_RELU},
-    {{4, {1, 3, 3, 17}}, WAIO_RELU6},
-    {{2, {1, 33}}, WAIO_UNIT_CLIP},
-    {{3, {1, 7, 1}}, {-2, INFINITY}},
-    {{2, {1, 1}}, {-INFINITY, -0.5f}},
-    {{5, {1, 2, 3, 5, 7}}, {0.25f, 0.25f}},
+    {{4, {1, 5, 7, 3}}, WAIO_RELU},    {{4, {1, 3, 3, 17}}, WAIO_RELU6},
+    {{2, {1, 33}}, WAIO_UNIT_CLIP},    {{3, {1, 7, 1}}, {-2, INFINITY}},
+    {{2, {1, 1}}, {-INFINITY, -0.5f}}, {{5, {1, 2, 3, 5, 7}}, {0.25f, 0.25f}},
 };
 
 static waio_status build_clip(waio_op_case *c, waio_op op, int index)
@@ -54,9 +51,8 @@ static waio_status build_logistic(waio_op_case *c, waio_op op, int index)
 WAIO_OP_CASES(logistic, logistic, build_logistic);
 
 static const unary_row softmax[] = {
-    {{2, {1, 1}}, WAIO_NONE},        {{2, {1, 2}}, WAIO_NONE},
-    {{2, {1, 10}}, {0.05f, 0.5f}},   {{2, {1, 1001}}, WAIO_NONE},
-    {{3, {1, 7, 21}}, WAIO_NONE},    {{4, {1, 3, 5, 17}}, WAIO_NONE},
+    {{2, {1, 1}}, WAIO_NONE},    {{2, {1, 2}}, WAIO_NONE},     {{2, {1, 10}}, {0.05f, 0.5f}},
+    {{2, {1, 1001}}, WAIO_NONE}, {{3, {1, 7, 21}}, WAIO_NONE}, {{4, {1, 3, 5, 17}}, WAIO_NONE},
 };
 
 static waio_status build_softmax(waio_op_case *c, waio_op op, int index)
@@ -70,8 +66,8 @@ WAIO_OP_CASES(softmax, softmax, build_softmax);
 /* ---- batch norm: exact with factors 1/2 to 4 and epsilon 0 ---- */
 
 static const unary_row batch_norm[] = {
-    {{4, {1, 5, 7, 3}}, WAIO_NONE},   {{4, {1, 3, 3, 17}}, WAIO_RELU},
-    {{2, {1, 33}}, WAIO_RELU6},       {{4, {1, 4, 4, 16}}, WAIO_UNIT_CLIP},
+    {{4, {1, 5, 7, 3}}, WAIO_NONE}, {{4, {1, 3, 3, 17}}, WAIO_RELU},
+    {{2, {1, 33}}, WAIO_RELU6},     {{4, {1, 4, 4, 16}}, WAIO_UNIT_CLIP},
     {{3, {1, 7, 1}}, WAIO_NONE},
 };
 
@@ -144,8 +140,8 @@ static waio_status other_operand(waio_op_case *c, int *id, int x, const binary_r
         return waio_case_const(c, id, r->shape, 2);
     if (r->kind == CLIPPED)
         return waio_case_node(c, id, clipped);
-    peaks.pool = (waio_pool_params){.kernel = {(int)r->x.dim[1], (int)r->x.dim[2]},
-                                    .stride = {1, 1}};
+    peaks.pool =
+        (waio_pool_params){.kernel = {(int)r->x.dim[1], (int)r->x.dim[2]}, .stride = {1, 1}};
     return waio_case_node(c, id, peaks);
 }
 

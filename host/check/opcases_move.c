@@ -4,7 +4,8 @@
 
 #include "check/opcases_build.h"
 
-/* ---- concat: x, then x padded by `more` on the axis, and so on; the last may be a constant ---- */
+/* ---- concat: x, then x padded by `more` on the axis, and so on; the last may be a constant ----
+ */
 
 typedef struct concat_row {
     waio_shape x;

@@ -78,16 +78,11 @@ typedef struct dense_row {
 } dense_row;
 
 static const dense_row dense[] = {
-    {{2, {1, 1}}, 1, true, WAIO_NONE},
-    {{2, {1, 17}}, 33, true, WAIO_RELU},
-    {{2, {1, 512}}, 10, true, WAIO_NONE},
-    {{2, {1, 7}}, 1001, false, WAIO_NONE},
-    {{2, {1, 33}}, 16, true, WAIO_RELU6},
-    {{2, {1, 1024}}, 3, true, WAIO_UNIT_CLIP},
-    {{2, {1, 1280}}, 1000, true, WAIO_NONE},
-    {{2, {1, 2048}}, 37, true, WAIO_NONE},
-    {{3, {1, 5, 16}}, 7, true, WAIO_RELU},
-    {{4, {1, 3, 2, 7}}, 17, false, WAIO_NONE},
+    {{2, {1, 1}}, 1, true, WAIO_NONE},       {{2, {1, 17}}, 33, true, WAIO_RELU},
+    {{2, {1, 512}}, 10, true, WAIO_NONE},    {{2, {1, 7}}, 1001, false, WAIO_NONE},
+    {{2, {1, 33}}, 16, true, WAIO_RELU6},    {{2, {1, 1024}}, 3, true, WAIO_UNIT_CLIP},
+    {{2, {1, 1280}}, 1000, true, WAIO_NONE}, {{2, {1, 2048}}, 37, true, WAIO_NONE},
+    {{3, {1, 5, 16}}, 7, true, WAIO_RELU},   {{4, {1, 3, 2, 7}}, 17, false, WAIO_NONE},
 };
 
 static waio_status build_dense(waio_op_case *c, waio_op op, int index)

@@ -56,10 +56,10 @@ typedef struct reduce_row {
 } reduce_row;
 
 static const reduce_row reduce[] = {
-    {{4, {1, 7, 7, 16}}, 6, false, WAIO_NONE},   {{4, {1, 8, 5, 33}}, 6, true, WAIO_RELU},
-    {{4, {1, 1, 1, 3}}, 6, false, WAIO_RELU6},   {{4, {1, 5, 3, 7}}, 2, false, WAIO_NONE},
+    {{4, {1, 7, 7, 16}}, 6, false, WAIO_NONE},    {{4, {1, 8, 5, 33}}, 6, true, WAIO_RELU},
+    {{4, {1, 1, 1, 3}}, 6, false, WAIO_RELU6},    {{4, {1, 5, 3, 7}}, 2, false, WAIO_NONE},
     {{4, {1, 5, 3, 7}}, 8, true, WAIO_UNIT_CLIP}, {{2, {1, 17}}, 2, false, WAIO_NONE},
-    {{5, {1, 3, 5, 2, 4}}, 10, true, WAIO_NONE}, {{4, {1, 13, 11, 1}}, 14, false, WAIO_NONE},
+    {{5, {1, 3, 5, 2, 4}}, 10, true, WAIO_NONE},  {{4, {1, 13, 11, 1}}, 14, false, WAIO_NONE},
 };
 
 static waio_status build_reduce(waio_op_case *c, waio_op op, int index)
@@ -114,8 +114,8 @@ static waio_status build_resize(waio_op_case *c, waio_op op, int index)
     waio_node node = {.op = op, .input_count = 1};
     int id = -1;
 
-    node.resize = (waio_resize_params){
-        {r->out[0], r->out[1]}, r->bilinear, r->half_pixel, r->align_corners};
+    node.resize =
+        (waio_resize_params){{r->out[0], r->out[1]}, r->bilinear, r->half_pixel, r->align_corners};
     c->exact = c->exact && (!r->bilinear || exact_positions(r));
     WAIO_TRY(st, waio_case_x(c, &node.input[0], WAIO_SHAPE(1, r->h, r->w, r->c)));
     WAIO_TRY(st, waio_case_node(c, &id, node));

@@ -48,20 +48,6 @@ done:
     return st;
 }
 
-static waio_status check_model(const char *name, const char *models_dir,
-                               const waio_check_args *args, int *failed)
-{
-    waio_status st = WAIO_OK;
-    waio_model model = {0};
-    waio_model_paths paths = {NULL, models_dir};
-
-    WAIO_TRY(st, waio_model_load(&model, name, &paths));
-    WAIO_TRY(st, check_both(model.graph, args, failed));
-done:
-    waio_model_free(&model);
-    return st;
-}
-
 static waio_status check_built_in(const waio_check_args *args, int *failed)
 {
     waio_status st = WAIO_OK;
@@ -117,6 +103,7 @@ int waio_cmd_check(int argc, char **argv)
     };
     waio_arguments arguments;
     waio_check_args args = {.out = stdout};
+    waio_model model = {0};
 
     WAIO_TRY(st, waio_options_parse(&command, argc, argv, &arguments));
     if (arguments.help)
@@ -124,12 +111,16 @@ int waio_cmd_check(int argc, char **argv)
     WAIO_TRY(st, waio_backend_find(&args.backend, backend));
     args.images = images;
     args.seed = (uint64_t)seed;
-    WAIO_TRY(st, waio_check_ops(args.backend, stdout, &failed_cases));
     if (arguments.count)
-        WAIO_TRY(st, check_model(arguments.item[0], models_dir, &args, &failed_networks));
+        WAIO_TRY(st,
+                 waio_model_load(&model, arguments.item[0], &(waio_model_paths){NULL, models_dir}));
+    WAIO_TRY(st, waio_check_ops(args.backend, stdout, &failed_cases));
+    if (model.graph)
+        WAIO_TRY(st, check_both(model.graph, &args, &failed_networks));
     else
         WAIO_TRY(st, check_built_in(&args, &failed_networks));
 done:
+    waio_model_free(&model);
     return st == WAIO_OK ? verdict(failed_cases, failed_networks)
                          : waio_command_failed(&command, st);
 }

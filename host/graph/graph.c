@@ -225,8 +225,10 @@ waio_status waio_graph_validate(const waio_graph *graph)
         int64_t n = value->data ? waio_shape_count(&value->shape) : 0;
         for (int64_t i = 0; i < n; i++)
             if (!isfinite(value->data[i]))
-                return waio_error(WAIO_EINPUT, "%s: %s holds %s at position %lld, expected finite "
-                                  "numbers", graph->name, value->name,
+                return waio_error(WAIO_EINPUT,
+                                  "%s: %s holds %s at position %lld, expected finite "
+                                  "numbers",
+                                  graph->name, value->name,
                                   isnan(value->data[i]) ? "NaN" : "infinity", (long long)i);
     }
     return WAIO_OK;

@@ -136,8 +136,8 @@ static waio_status fold_channels(waio_graph *graph, int index, bool *changed)
 
     if (node->op != WAIO_OP_ADD && node->op != WAIO_OP_SUB && node->op != WAIO_OP_MUL)
         return WAIO_OK;
-    int64_t channels = graph->value[node->output]
-                           .shape.dim[graph->value[node->output].shape.rank - 1];
+    int64_t channels =
+        graph->value[node->output].shape.dim[graph->value[node->output].shape.rank - 1];
     int constant = channel_constant(graph, node, channels);
     waio_node *target = constant >= 0 ? sole_producer(graph, node, 1 - constant) : NULL;
     if (!is_weighted_plain(target) || (node->op == WAIO_OP_SUB && constant == 0))
@@ -169,8 +169,8 @@ static void fold_pad(waio_graph *graph, int index, bool *changed)
     waio_node *conv = &graph->node[index];
     waio_node *pad = conv->op == WAIO_OP_CONV2D ? sole_producer(graph, conv, 0) : NULL;
 
-    if (!pad || pad->op != WAIO_OP_PAD || pad->pad.value != 0 ||
-        !waio_clamp_is_none(pad->clamp) || pad->pad.before[3] || pad->pad.after[3])
+    if (!pad || pad->op != WAIO_OP_PAD || pad->pad.value != 0 || !waio_clamp_is_none(pad->clamp) ||
+        pad->pad.before[3] || pad->pad.after[3])
         return;
     for (int i = 0; i < 4; i++)
         if (conv->conv.pad[i] > INT_MAX - (i < 2 ? pad->pad.before : pad->pad.after)[1 + i % 2])

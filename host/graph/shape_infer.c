@@ -42,9 +42,10 @@ static waio_status window_shape(waio_shape *out, const waio_shape *x, const int 
 
     for (int i = 0; i < 2; i++) {
         if (kernel[i] < 1 || stride[i] < 1 || dilation[i] < 1 || pad[i] < 0 || pad[i + 2] < 0)
-            return waio_error(WAIO_EINPUT, "kernel %d, stride %d, dilation %d, padding %d and %d: "
-                              "expected sizes from 1 and paddings from 0", kernel[i], stride[i],
-                              dilation[i], pad[i], pad[i + 2]);
+            return waio_error(WAIO_EINPUT,
+                              "kernel %d, stride %d, dilation %d, padding %d and %d: "
+                              "expected sizes from 1 and paddings from 0",
+                              kernel[i], stride[i], dilation[i], pad[i], pad[i + 2]);
         int64_t window = (int64_t)(kernel[i] - 1) * dilation[i] + 1;
         out->dim[1 + i] = window_count(x->dim[1 + i], pad[i], pad[i + 2], window, stride[i]);
         if (out->dim[1 + i] == 0)
@@ -232,8 +233,10 @@ static waio_status shape_reduce(waio_shape *out, const waio_graph *graph, const 
     unsigned axes = node->reduce.axes;
 
     if (axes == 0 || axes & 1u || axes >> x->rank)
-        return waio_error(WAIO_EINPUT, "reduces axes 0x%x of %d dimensions, expected some of them "
-                          "but never the batch", axes, x->rank);
+        return waio_error(WAIO_EINPUT,
+                          "reduces axes 0x%x of %d dimensions, expected some of them "
+                          "but never the batch",
+                          axes, x->rank);
     out->rank = 0;
     for (int i = 0; i < x->rank; i++) {
         bool reduced = axes >> i & 1u;
@@ -260,8 +263,10 @@ static waio_status shape_pad(waio_shape *out, const waio_graph *graph, const wai
     *out = *shape_of(graph, node, 0);
     for (int i = 0; i < out->rank; i++) {
         if (p->before[i] < 0 || p->after[i] < 0 || (i == 0 && (p->before[0] || p->after[0])))
-            return waio_error(WAIO_EINPUT, "pads dimension %d by %d and %d, expected at least 0 "
-                              "and none for the batch", i, p->before[i], p->after[i]);
+            return waio_error(WAIO_EINPUT,
+                              "pads dimension %d by %d and %d, expected at least 0 "
+                              "and none for the batch",
+                              i, p->before[i], p->after[i]);
         out->dim[i] += (int64_t)p->before[i] + p->after[i];
     }
     return WAIO_OK;
@@ -289,8 +294,10 @@ static waio_status shape_transpose(waio_shape *out, const waio_graph *graph, con
     for (int i = 0; i < x->rank; i++) {
         int from = node->transpose.perm[i];
         if (from < 0 || from >= x->rank || seen >> from & 1u || (i == 0 && from != 0))
-            return waio_error(WAIO_EINPUT, "dimension %d comes from %d: not a permutation of %d "
-                              "dimensions that keeps the batch in front", i, from, x->rank);
+            return waio_error(WAIO_EINPUT,
+                              "dimension %d comes from %d: not a permutation of %d "
+                              "dimensions that keeps the batch in front",
+                              i, from, x->rank);
         seen |= 1u << from;
         out->dim[i] = x->dim[from];
     }

@@ -113,11 +113,10 @@ done:
     return st;
 }
 
-static waio_status parse_functional(waio_keras_parser *p, const cJSON *config, const char *prefix,
-                                    waio_keras_layer *top)
+static waio_status parse_functional(waio_keras_parser *p, const cJSON *config, const cJSON *list,
+                                    const char *prefix, waio_keras_layer *top)
 {
     waio_keras_model *model = p->model;
-    const cJSON *list = waio_keras_get(config, "layers");
     waio_status st = WAIO_OK;
 
     WAIO_TRY(st, parse_layers(p, list, prefix, top));
@@ -171,11 +170,10 @@ done:
 }
 
 /* A chain; it gets an input layer if the file has none for it. */
-static waio_status parse_sequential(waio_keras_parser *p, const cJSON *config, const char *prefix,
-                                    waio_keras_layer *top)
+static waio_status parse_sequential(waio_keras_parser *p, const cJSON *config, const cJSON *list,
+                                    const char *prefix, waio_keras_layer *top)
 {
     waio_keras_model *model = p->model;
-    const cJSON *list = cJSON_IsArray(config) ? config : waio_keras_get(config, "layers");
     waio_status st = WAIO_OK;
 
     WAIO_TRY(st, parse_layers(p, list, prefix, top));
@@ -203,6 +201,7 @@ static waio_status parse_model(waio_keras_model **out, const cJSON *json, const 
                                waio_keras_layer *top, waio_arena *arena)
 {
     const cJSON *config = waio_keras_get(json, "config");
+    /* Before Keras 2.2.3 a Sequential's config was the list itself. */
     const cJSON *layers = cJSON_IsArray(config) ? config : waio_keras_get(config, "layers");
     const char *class_name = NULL;
     waio_keras_parser p = {.arena = arena};
@@ -217,9 +216,9 @@ static waio_status parse_model(waio_keras_model **out, const cJSON *json, const 
     if (!cJSON_IsArray(layers) || !layers->child)
         WAIO_FAIL(st, WAIO_EINPUT, "model \"%s\" (%s) has no layers", p.model->name, class_name);
     if (strcmp(class_name, "Sequential") == 0)
-        st = parse_sequential(&p, config, prefix, top);
+        st = parse_sequential(&p, config, layers, prefix, top);
     else
-        st = parse_functional(&p, config, prefix, top);
+        st = parse_functional(&p, config, layers, prefix, top);
     *out = p.model;
 done:
     return st;

@@ -1,5 +1,5 @@
-/* Comma-separated values as RFC 4180 has them: a field with a comma, a quote or a line end stands in
- * quotes, quotes inside are doubled. Lines end in \n; \r\n is read as well. */
+/* Comma-separated values as RFC 4180 has them: a field with a comma, a quote or a line end stands
+ * in quotes, quotes inside are doubled. Lines end in \n; \r\n is read as well. */
 #ifndef WAIO_UTIL_CSV_H
 #define WAIO_UTIL_CSV_H
 

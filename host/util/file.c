@@ -17,8 +17,7 @@ waio_status waio_file_size(size_t *size, const char *path)
     return WAIO_OK;
 }
 
-waio_status waio_file_read(unsigned char **data, size_t *size, const char *path,
-                           waio_arena *arena)
+waio_status waio_file_read(unsigned char **data, size_t *size, const char *path, waio_arena *arena)
 {
     waio_status st = WAIO_OK;
     FILE *file = NULL;

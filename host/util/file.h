@@ -10,8 +10,7 @@
 
 /* Reads `path` whole into `arena`, a zero byte behind it that `size` does not count.
  * WAIO_EINPUT if it cannot be opened or is no regular file, WAIO_EIO if reading breaks off. */
-waio_status waio_file_read(unsigned char **data, size_t *size, const char *path,
-                           waio_arena *arena);
+waio_status waio_file_read(unsigned char **data, size_t *size, const char *path, waio_arena *arena);
 
 /* Size in bytes of a regular file; WAIO_EINPUT if there is none. */
 waio_status waio_file_size(size_t *size, const char *path);

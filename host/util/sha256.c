@@ -31,16 +31,21 @@ static void compress(uint32_t state[8], const unsigned char block[64])
         uint32_t b = rotr(w[i - 2], 17) ^ rotr(w[i - 2], 19) ^ w[i - 2] >> 10;
         w[i] = w[i - 16] + a + w[i - 7] + b;
     }
+    /* The eight words move on by one place a round; eight rounds at a time they move by name. */
     memcpy(s, state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        uint32_t e = rotr(s[4], 6) ^ rotr(s[4], 11) ^ rotr(s[4], 25);
-        uint32_t t1 = s[7] + e + ((s[4] & s[5]) ^ (~s[4] & s[6])) + round_constant[i] + w[i];
-        uint32_t a = rotr(s[0], 2) ^ rotr(s[0], 13) ^ rotr(s[0], 22);
-        uint32_t t2 = a + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += t1;
-        s[0] = t1 + t2;
-    }
+    for (int i = 0; i < 64; i += 8)
+        for (int k = 0; k < 8; k++) {
+            uint32_t *v[8];
+            for (int j = 0; j < 8; j++)
+                v[j] = &s[(j - k) & 7];
+            uint32_t e = *v[4], a = *v[0];
+            uint32_t t1 = *v[7] + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) +
+                          ((e & *v[5]) ^ (~e & *v[6])) + round_constant[i + k] + w[i + k];
+            uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) +
+                          ((a & *v[1]) ^ (a & *v[2]) ^ (*v[1] & *v[2]));
+            *v[3] += t1;
+            *v[7] = t1 + t2;
+        }
     for (int i = 0; i < 8; i++)
         state[i] += s[i];
 }

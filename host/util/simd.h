@@ -3,7 +3,7 @@
 #ifndef WAIO_UTIL_SIMD_H
 #define WAIO_UTIL_SIMD_H
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                            \
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
     !defined(WAIO_NO_MULTIVERSION)
 #define WAIO_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

@@ -161,13 +161,39 @@ static waio_status import(waio_graph **graph)
     ", \"filters\": 4, \"kernel_size\": [3, 2], \"strides\": [2, 2], \"padding\": \"same\", "      \
     "\"activation\": \"relu\", \"use_bias\": true"
 
+/* clang-format off */
 static const char conv_net[] = FUNCTIONAL(
-    INPUT2("[null, 6, 5, 3]") LAYER2("Conv2D", "conv", CONV_CONFIG, "[[[\"in\", 0, 0, {}]]]")
-        LAYER2("BatchNormalization", "bn", ", \"axis\": [3], \"scale\": false",
-               "[[[\"conv\", 0, 0, {}]]]") LAYER2("Flatten", "flat", "", "[[[\"bn\", 0, 0, {}]]]")
-            LAYER2("Dense", "dense", ", \"units\": 2, \"activation\": \"softmax\"",
-                   "[[[\"flat\", 0, 0, {}]]]"),
-    "dense");
+    INPUT2("[null, 6, 5, 3]")
+    LAYER2("Conv2D", "conv", CONV_CONFIG, "[[[\"in\", 0, 0, {}]]]")
+    LAYER2("BatchNormalization", "bn", ", \"axis\": [3], \"scale\": false",
+           "[[[\"conv\", 0, 0, {}]]]")
+    LAYER2("Flatten", "flat", "", "[[[\"bn\", 0, 0, {}]]]")
+    LAYER2("Dense", "dense", ", \"units\": 2, \"activation\": \"softmax\"",
+           "[[[\"flat\", 0, 0, {}]]]"), "dense");
+
+static const char shared_net[] = FUNCTIONAL(
+    INPUT2("[null, 4]")
+    LAYER2("Subtract", "sub", "", "[[[\"twice\", 1, 0, {}], [\"twice\", 0, 0, {}]]]")
+    LAYER2("Dense", "twice", ", \"units\": 4, \"use_bias\": false",
+           "[[[\"in\", 0, 0, {}]], [[\"twice\", 0, 0, {}]]]"), "sub");
+
+#define TENSOR3(layer)                                                                             \
+    "{\"class_name\": \"__keras_tensor__\", "                                                      \
+    "\"config\": {\"keras_history\": [\"" layer "\", 0, 0]}}"
+static const char keras3_net[] =
+    "{\"class_name\": \"Functional\", \"config\": {\"name\": \"three\", \"layers\": ["
+    "{\"class_name\": \"InputLayer\", \"name\": \"in\", \"inbound_nodes\": [], "
+    "\"config\": {\"batch_shape\": [null, 4], \"name\": \"in\"}}"
+    LAYER2("Multiply", "mul", "", "[{\"args\": [" TENSOR3("in") ", 0.5], \"kwargs\": {}}]")
+    ", {\"class_name\": \"Sequential\", \"name\": \"body\", "
+    "\"inbound_nodes\": [{\"args\": [" TENSOR3("mul") "], \"kwargs\": {\"mask\": null}}], "
+    "\"config\": {\"name\": \"body\", \"layers\": [{\"class_name\": \"Dense\", "
+    "\"config\": {\"name\": \"fc\", \"units\": 3, "
+    "\"activation\": {\"class_name\": \"ReLU\", \"config\": {\"max_value\": 6.0}}}}]}}"
+    LAYER2("Add", "add", "",
+           "[{\"args\": [[" TENSOR3("body") ", " TENSOR3("body") "]], \"kwargs\": {}}]")
+    "], \"input_layers\": [\"in\", 0, 0], \"output_layers\": [\"add\", 0, 0]}}";
+/* clang-format on */
 
 static const dataset conv_weights[] = {
     {"conv", "conv/kernel:0", 4, {3, 2, 3, 4}, 0, NULL},
@@ -226,16 +252,10 @@ static void check_conv_net(bool variable)
 /* A shared layer keeps its calls apart and its weights together; the list is in reverse order. */
 static void check_shared(void)
 {
-    static const char net[] =
-        FUNCTIONAL(INPUT2("[null, 4]") LAYER2("Subtract", "sub", "",
-                                              "[[[\"twice\", 1, 0, {}], [\"twice\", 0, 0, {}]]]")
-                       LAYER2("Dense", "twice", ", \"units\": 4, \"use_bias\": false",
-                              "[[[\"in\", 0, 0, {}]], [[\"twice\", 0, 0, {}]]]"),
-                   "sub");
     static const dataset weights[] = {{"twice", "twice/kernel:0", 2, {4, 4}, 0, NULL}};
     waio_graph *graph = NULL;
 
-    write_model(net, weights, 1, false);
+    write_model(shared_net, weights, 1, false);
     CHECK_OK(import(&graph));
     if (!graph)
         return;
@@ -254,60 +274,13 @@ static void check_shared(void)
 /* Keras 3: calls with args, an operator with a number, a Sequential used as a layer. */
 static void check_keras3(void)
 {
-#define TENSOR3(layer)                                                                             \
-    "{\"class_name\": \"__keras_tensor__\", \"config\": {\"keras_history\": [\"" layer "\", 0, "   \
-    "0]}}"
-    static const char net[] =
-        "{\"class_name\": \"Functional\", \"config\": {\"name\": \"three\", \"layers\": ["
-        "{\"class_name\": \"InputLayer\", \"name\": \"in\", \"inbound_nodes\": [], "
-        "\"config\": {\"batch_shape\": [null, 4], \"name\": \"in\"}}" LAYER2(
-            "Multiply", "mul", "",
-            "[{\"args\": [" TENSOR3(
-                "in") ", 0.5], \"kwargs\": {}}]") ", {\"class_name\": \"Sequential\", "
-                                                  "\"name\": \"body\", \"inbound_nodes\": "
-                                                  "[{\"args\": [" TENSOR3(
-                                                      "mul") "], \"kwargs\": {\"mask\": "
-                                                             "null}}], \"config\": "
-                                                             "{\"name\": \"body\", "
-                                                             "\"layers\": [{\"class_name\": "
-                                                             "\"Dense\", \"config\": "
-                                                             "{\"name\": "
-                                                             "\"fc\", \"units\": 3, "
-                                                             "\"activation\": "
-                                                             "{\"class_name\": \"ReLU\", "
-                                                             "\"config\": "
-                                                             "{\"max_value\": "
-                                                             "6.0}}}}]}}" LAYER2(
-                                                                 "Add", "add", "",
-                                                                 "[{\"args\": [[" TENSOR3(
-                                                                     "bod"
-                                                                     "y") ", " TENSOR3("body") "]],"
-                                                                                               " "
-                                                                                               "\"k"
-                                                                                               "war"
-                                                                                               "gs"
-                                                                                               "\":"
-                                                                                               " "
-                                                                                               "{}}"
-                                                                                               "]") "], "
-                                                                                                    "\"input_"
-                                                                                                    "layers\""
-                                                                                                    ": "
-                                                                                                    "[\"in\","
-                                                                                                    " 0, 0], "
-                                                                                                    "\"output"
-                                                                                                    "_layers"
-                                                                                                    "\": "
-                                                                                                    "[\"add\""
-                                                                                                    ", 0, "
-                                                                                                    "0]}}";
     static const dataset weights[] = {
         {"body", "body/fc/kernel", 2, {4, 3}, 0, NULL},
         {"body", "body/fc/bias", 1, {3}, 0, NULL},
     };
     waio_graph *graph = NULL;
 
-    write_model(net, weights, 2, true);
+    write_model(keras3_net, weights, 2, true);
     CHECK_OK(import(&graph));
     if (!graph)
         return;
@@ -328,6 +301,12 @@ typedef struct refusal {
 
 #define ONE_LAYER(class, config, inbound)                                                          \
     FUNCTIONAL(INPUT2("[null, 4, 4, 3]") LAYER2(class, "x", config, inbound), "x")
+#define MODEL(layers, inputs, outputs)                                                             \
+    "{\"class_name\": \"Model\", \"config\": {\"layers\": [" layers "], \"input_layers\": " inputs \
+    ", \"output_layers\": " outputs "}}"
+#define SECOND_INPUT                                                                               \
+    ", {\"class_name\": \"InputLayer\", \"name\": \"b\", \"inbound_nodes\": [], \"config\": "      \
+    "{\"batch_input_shape\": [null, 4]}}"
 #define FROM_INPUT "[[[\"in\", 0, 0, {}]]]"
 
 static const refusal bad_configs[] = {
@@ -377,18 +356,13 @@ static const refusal bad_configs[] = {
     {ONE_LAYER("Conv2D", ", \"kernel_size\": 3", FROM_INPUT), WAIO_EINPUT, "\"filters\""},
     {ONE_LAYER("Conv2D", ", \"filters\": 4, \"kernel_size\": 3", FROM_INPUT), WAIO_EINPUT,
      "no group /model_weights/x"},
-    {"{\"class_name\": \"Model\", \"config\": {\"layers\": [" INPUT2(
-         "[null, 4]") ", "
-                      "{\"class_name\": \"InputLayer\", \"name\": \"b\", \"inbound_nodes\": [], "
-                      "\"config\": "
-                      "{\"batch_input_shape\": [null, 4]}}], \"input_layers\": [[\"in\", 0, 0], "
-                      "[\"b\", 0, 0]], "
-                      "\"output_layers\": [[\"in\", 0, 0]]}}",
+    {"{\"class_name\": \"Model\", \"config\": [" INPUT2("[null, 4]") "]}", WAIO_EINPUT,
+     "list of references"},
+    {MODEL(INPUT2("[null, 4]"), "[]", "[]"), WAIO_EINPUT, "no inputs or no outputs"},
+    {MODEL(INPUT2("[null, 4]") SECOND_INPUT, "[[\"in\", 0, 0], [\"b\", 0, 0]]", "[[\"in\", 0, 0]]"),
      WAIO_EUNSUPPORTED, "2 inputs"},
-    {"{\"class_name\": \"Model\", \"config\": {\"layers\": [" INPUT2(
-         "[null, 4]") "], "
-                      "\"input_layers\": [], \"output_layers\": []}}",
-     WAIO_EINPUT, "no inputs or no outputs"},
+    {MODEL(INPUT2("[null, 4]") SECOND_INPUT, "[[\"in\", 0, 0]]", "[[\"b\", 0, 0]]"), WAIO_EINPUT,
+     "not among the inputs"},
 };
 
 static void check_bad_configs(void)

@@ -62,7 +62,8 @@ static int random_lifetimes(waio_lifetime *item, uint64_t seed)
         int first = (int)waio_rng_below(&rng, STEPS);
         int length = (int)waio_rng_below(&rng, waio_rng_below(&rng, 4) ? 4 : STEPS);
         size_t bytes = waio_rng_below(&rng, 10) ? (size_t)waio_rng_below(&rng, 5000) : 0;
-        item[i] = (waio_lifetime){.bytes = bytes, .first = first,
+        item[i] = (waio_lifetime){.bytes = bytes,
+                                  .first = first,
                                   .last = first + length < STEPS ? first + length : STEPS - 1};
     }
     return count;

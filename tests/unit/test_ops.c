@@ -97,8 +97,8 @@ static void images_do_not_depend_on_the_batch(void)
                 check_case_positions((waio_op)op, index, batches[b]);
 }
 
-/* oneDNN sums in one order whatever the size of the batch, from AVX2 on: the last, shorter batch of a
- * test set counts like the others. */
+/* oneDNN sums in one order whatever the size of the batch, from AVX2 on: the last, shorter batch of
+ * a test set counts like the others. */
 static bool batch_size_should_not_matter(void)
 {
 #if defined(__x86_64__)

@@ -1,4 +1,5 @@
-/* Passes: what a graph computes stays, the nodes that should go are gone, those that may not stay. */
+/* Passes: what a graph computes stays, the nodes that should go are gone, those that may not stay.
+ */
 #include "check.h"
 
 #include <stdlib.h>
@@ -84,8 +85,8 @@ static int clip(int x, float lo, float hi)
 
 static int pad(int x, int top, int right, int channels, float value)
 {
-    return add_node((waio_node){.op = WAIO_OP_PAD, .input = {x},
-                                .pad = {{0, top, 0, 0}, {0, 0, right, channels}, value}});
+    return add_node((waio_node){
+        .op = WAIO_OP_PAD, .input = {x}, .pad = {{0, top, 0, 0}, {0, 0, right, channels}, value}});
 }
 
 static int two(waio_op op, int a, int b)
@@ -95,8 +96,8 @@ static int two(waio_op op, int a, int b)
 
 static int reshape(int x, waio_shape shape, waio_clamp clamp)
 {
-    return add_node((waio_node){.op = WAIO_OP_RESHAPE, .input = {x}, .clamp = clamp,
-                                .reshape = {shape}});
+    return add_node(
+        (waio_node){.op = WAIO_OP_RESHAPE, .input = {x}, .clamp = clamp, .reshape = {shape}});
 }
 
 static void output(int id)
@@ -188,7 +189,8 @@ static void folding(void)
     x = input(WAIO_SHAPE(1, 5, 4, 3));
     waio_shape v = WAIO_SHAPE(7);
     int c = conv(x, 7, 3, 1, false), k = constant(v, 1, 0.5f);
-    output(add_node((waio_node){.op = WAIO_OP_BATCH_NORM, .clamp = {-0.5f, 0.25f},
+    output(add_node((waio_node){.op = WAIO_OP_BATCH_NORM,
+                                .clamp = {-0.5f, 0.25f},
                                 .input = {c, k, k, k, constant(v, 1, 0.5f)}}));
     optimize("a norm with a clamp of its own", 1, false);
 
@@ -338,8 +340,8 @@ static void a_fold_that_breaks_is_found(void)
     int x = input(WAIO_SHAPE(1, 5, 4, 3)), c = conv(x, 2, 1, 1, false);
     waio_shape v = WAIO_SHAPE(2);
     int k = constant(v, 1, 0);
-    output(add_node((waio_node){.op = WAIO_OP_BATCH_NORM,
-                                .input = {c, k, k, k, constant(v, -1, 0)}}));
+    output(
+        add_node((waio_node){.op = WAIO_OP_BATCH_NORM, .input = {c, k, k, k, constant(v, -1, 0)}}));
     CHECK_FAILS(waio_graph_optimize(graph), WAIO_EINPUT, "NaN");
     waio_graph_free(graph);
 }
@@ -375,8 +377,8 @@ static int random_node(const int *pool, int n)
     case 8:
         return conv(pad(x, 1, 1, 0, 0), (int)c, 2, 1, false);
     default:
-        return add_node((waio_node){.op = WAIO_OP_MAX_POOL, .input = {x},
-                                    .pool = {{3, 3}, {1, 1}, {1, 1, 1, 1}}});
+        return add_node((waio_node){
+            .op = WAIO_OP_MAX_POOL, .input = {x}, .pool = {{3, 3}, {1, 1}, {1, 1, 1, 1}}});
     }
 }
 

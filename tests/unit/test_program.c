@@ -1,5 +1,5 @@
-/* Programs: any way of cutting a run into pieces, sharing a prefix or running on several threads gives
- * the bytes of one whole run. */
+/* Programs: any way of cutting a run into pieces, sharing a prefix or running on several threads
+ * gives the bytes of one whole run. */
 #include "check.h"
 
 #include <pthread.h>
@@ -31,8 +31,7 @@ static void open_fixture(fixture *f, const waio_check_net *net)
     for (int i = 1; i < VARIANTS; i++)
         CHECK_OK(waio_check_quantizers(&f->quant[i], f->graph, bits[i], 2, 5));
     f->quant[0] = calloc((size_t)f->graph->value_count, sizeof *f->quant[0]);
-    f->x_count =
-        (size_t)waio_shape_count(&f->graph->value[f->graph->input].shape) * BATCH;
+    f->x_count = (size_t)waio_shape_count(&f->graph->value[f->graph->input].shape) * BATCH;
     f->y_count = (size_t)waio_shape_count(&f->graph->value[f->graph->output[0]].shape) * BATCH;
     f->x = calloc(f->x_count, sizeof *f->x);
     waio_fill_random(f->x, f->x_count, &rng);
@@ -284,9 +283,9 @@ static void *work(void *payload)
         put_input(w->f, &own);
         waio_binding binding = own.weights.binding;
         binding.quant = w->f->quant[w->variant];
-        w->different += waio_program_run(own.program, &binding, &own.workspace,
-                                         (waio_run_range){.first = 0, .end = w->f->end},
-                                         NULL) != WAIO_OK;
+        w->different +=
+            waio_program_run(own.program, &binding, &own.workspace,
+                             (waio_run_range){.first = 0, .end = w->f->end}, NULL) != WAIO_OK;
         w->different += memcmp(output_of(w->f, &own), w->want, w->f->y_count * sizeof(float)) != 0;
     }
     return NULL;
@@ -319,10 +318,12 @@ static void threads_do_not_meet(const fixture *f)
 static void fallbacks_are_counted(void)
 {
     waio_graph *graph = waio_graph_new("fallbacks");
-    waio_node resize = {.op = WAIO_OP_RESIZE, .name = "resize", .input_count = 1,
-                        .resize = {{5, 5}, true}};
+    waio_node resize = {
+        .op = WAIO_OP_RESIZE, .name = "resize", .input_count = 1, .resize = {{5, 5}, true}};
     waio_node clip = {.op = WAIO_OP_CLIP, .name = "clip", .input_count = 1, .clamp = {0, 1}};
-    waio_node move = {.op = WAIO_OP_TRANSPOSE, .name = "transpose", .input_count = 1,
+    waio_node move = {.op = WAIO_OP_TRANSPOSE,
+                      .name = "transpose",
+                      .input_count = 1,
                       .transpose = {{0, 2, 1, 3}}};
     waio_program *program = NULL;
     int id = -1;
@@ -339,8 +340,8 @@ static void fallbacks_are_counted(void)
             const char *reason = NULL;
             bool supported = waio_backends[i]->supports(graph, &graph->node[n], &reason);
             const waio_backend *runs_on = waio_program_node_backend(program, n);
-            CHECK(runs_on == (supported ? waio_backends[i] : &waio_backend_ref), "node %d runs on %s",
-                  n, runs_on->name);
+            CHECK(runs_on == (supported ? waio_backends[i] : &waio_backend_ref),
+                  "node %d runs on %s", n, runs_on->name);
             CHECK(supported || (reason && reason[0]), "refused without a reason");
             fallbacks += !supported;
         }

@@ -1,5 +1,6 @@
 /* Rounding, quantizing and fake-quantizing of one number, against definitions in double and the
- * worked vectors in tests/data/vectors; and the backends' loops against the one-number functions. */
+ * worked vectors in tests/data/vectors; and the backends' loops against the one-number functions.
+ */
 #include "check.h"
 
 #include <cjson/cJSON.h>
@@ -94,10 +95,12 @@ static void rounding_by_hand(void)
                {NAN, NAN, NAN}};
 
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        CHECK(same(waio_round(row[i].x, WAIO_ROUND_HALF_AWAY), row[i].away), "away: %.9g gives %.9g",
-              (double)row[i].x, (double)waio_round(row[i].x, WAIO_ROUND_HALF_AWAY));
-        CHECK(same(waio_round(row[i].x, WAIO_ROUND_HALF_EVEN), row[i].even), "even: %.9g gives %.9g",
-              (double)row[i].x, (double)waio_round(row[i].x, WAIO_ROUND_HALF_EVEN));
+        CHECK(same(waio_round(row[i].x, WAIO_ROUND_HALF_AWAY), row[i].away),
+              "away: %.9g gives %.9g", (double)row[i].x,
+              (double)waio_round(row[i].x, WAIO_ROUND_HALF_AWAY));
+        CHECK(same(waio_round(row[i].x, WAIO_ROUND_HALF_EVEN), row[i].even),
+              "even: %.9g gives %.9g", (double)row[i].x,
+              (double)waio_round(row[i].x, WAIO_ROUND_HALF_EVEN));
     }
     CHECK(isnan(waio_clampf(NAN, 0, 1)), "a clamp keeps NaN");
     CHECK(waio_clampf(INFINITY, 0, 6) == 6 && waio_clampf(-INFINITY, 0, 6) == 0, "clamps infinity");
@@ -141,8 +144,8 @@ static cJSON *read_vectors(const char *name, waio_arena *arena)
     unsigned char *text = NULL;
     size_t size = 0;
 
-    CHECK_OK(waio_file_read(&text, &size, waio_path_join(arena, TEST_DATA_DIR "/vectors", name),
-                            arena));
+    CHECK_OK(
+        waio_file_read(&text, &size, waio_path_join(arena, TEST_DATA_DIR "/vectors", name), arena));
     cJSON *json = cJSON_ParseWithLength((const char *)text, size);
     CHECK(json != NULL, "%s is no JSON", name);
     return json;
@@ -191,7 +194,8 @@ static int check_equations(const cJSON *c, const char *name, int rounding)
     bool narrow = strstr(name, "symmetric_narrow") != NULL, zero = strcmp(name, "zero_range") == 0;
     int bits = (int)number(c, "bits"), z = (int)number(c, "zero_point");
     int hi = (1 << (bits - 1)) - 1, lo = narrow ? -hi : -hi - 1;
-    waio_fq fq = {(float)number(c, "scale"), zero ? 0 : (float)(lo - z), zero ? 0 : (float)(hi - z)};
+    waio_fq fq = {(float)number(c, "scale"), zero ? 0 : (float)(lo - z),
+                  zero ? 0 : (float)(hi - z)};
     int n = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(c, "input"));
     bool has_values = cJSON_HasObjectItem(c, "dequantized");
     int ties = 0;
@@ -201,8 +205,8 @@ static int check_equations(const cJSON *c, const char *name, int rounding)
         int32_t code = waio_quantize_code(x, fq, z, rounding), want = (int32_t)item(c, "codes", i);
         bool tie = tie_of_scale(item(c, "input", i), number(c, "scale"));
         ties += tie;
-        CHECK(code == want || (tie && abs(code - want) == 1), "%s, %d bits: code of %.9g is %d, expected %d", name, bits, (double)x,
-              code, want);
+        CHECK(code == want || (tie && abs(code - want) == 1),
+              "%s, %d bits: code of %.9g is %d, expected %d", name, bits, (double)x, code, want);
         CHECK(waio_dequantize_code(code, fq.scale, z) == got, "%s: the value of a code", name);
         if (has_values && code == want) /* the scale is a float here, a double there */
             CHECK(fabs(got - item(c, "dequantized", i)) <= 2e-7 * fabs((double)got),
@@ -248,8 +252,8 @@ static waio_fq random_fq(int bits, waio_rng *rng)
     return (waio_fq){scale, (float)-z, (float)(count - 1 - z)};
 }
 
-static const float special[] = {0.0f, -0.0f, NAN, INFINITY, -INFINITY, 1e-45f, -1e-45f, 3e38f,
-                                -3e38f, 1e-38f};
+static const float special[] = {0.0f,   -0.0f,   NAN,   INFINITY, -INFINITY,
+                                1e-45f, -1e-45f, 3e38f, -3e38f,   1e-38f};
 
 /* Numbers inside of the range and beyond it, ties, and the special ones. */
 static void fill(float *x, size_t count, waio_fq fq, waio_rng *rng)
@@ -283,7 +287,8 @@ static void check_properties(const float *x, const float *y, size_t count, waio_
         double half_step = 0.5 * fq.scale + 1.2e-7 * fabs((double)x[i]);
         CHECK(!inside || fabs((double)y[i] - x[i]) <= half_step, "%.9g becomes %.9g at step %.9g",
               (double)x[i], (double)y[i], (double)fq.scale);
-        CHECK(isnan(y[i]) || (y[i] >= fq.lo * fq.scale && y[i] <= fq.hi * fq.scale), "out of range");
+        CHECK(isnan(y[i]) || (y[i] >= fq.lo * fq.scale && y[i] <= fq.hi * fq.scale),
+              "out of range");
     }
 }
 

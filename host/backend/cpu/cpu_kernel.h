@@ -1,4 +1,5 @@
-/* What a kernel of the cpu backend is: a oneDNN primitive (dnnl_cpu.c) or a loop (the other files). */
+/* What a kernel of the cpu backend is: a oneDNN primitive (dnnl_cpu.c) or a loop (the other files).
+ */
 #ifndef WAIO_BACKEND_CPU_CPU_KERNEL_H
 #define WAIO_BACKEND_CPU_CPU_KERNEL_H
 

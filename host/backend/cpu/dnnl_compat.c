@@ -77,7 +77,8 @@ waio_status waio_dnnl_create(dnnl_primitive_t *primitive, waio_md *weight_md, si
     DNNL_TRY(st, dnnl_primitive_attr_create(&attr));
     DNNL_TRY(st, dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
     DNNL_TRY(st, create_pd(&pd, engine, &d, problem, attr));
-    DNNL_TRY(st, dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)implementation));
+    DNNL_TRY(st,
+             dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)implementation));
     *weight_md = waio_md_clone(dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0));
     if (!*weight_md)
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");

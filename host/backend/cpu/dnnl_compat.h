@@ -14,7 +14,7 @@
         dnnl_status_t dnnl_st_ = (call);                                                           \
         if (dnnl_st_ != dnnl_success)                                                              \
             WAIO_FAIL(st,                                                                          \
-                      dnnl_st_ == dnnl_out_of_memory ? WAIO_ENOMEM                                 \
+                      dnnl_st_ == dnnl_out_of_memory   ? WAIO_ENOMEM                               \
                       : dnnl_st_ == dnnl_unimplemented ? WAIO_EUNSUPPORTED                         \
                                                        : WAIO_EINTERNAL,                           \
                       "oneDNN: %s failed with status %d", #call, (int)dnnl_st_);                   \

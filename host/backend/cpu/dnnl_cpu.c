@@ -1,6 +1,6 @@
 /* conv2d and dense as oneDNN primitives: NHWC in and out, the weight in the primitive's own layout,
- * the clamp behind it by a loop of our own: oneDNN's fused ReLU and clip turn a NaN into a limit, and
- * a network that has gone wrong would look right. */
+ * the clamp behind it by a loop of our own: oneDNN's fused ReLU and clip turn a NaN into a limit,
+ * and a network that has gone wrong would look right. */
 #include <omp.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -225,8 +225,7 @@ waio_status waio_dnnl_run(const waio_kernel *kernel, const waio_kernel_args *arg
     DNNL_TRY(st, dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
     for (int i = 0; i < parts; i++) {
         exec[i].arg = part[i].index;
-        DNNL_TRY(st,
-                 dnnl_memory_create(&exec[i].memory, part[i].md, engine, (void *)part[i].data));
+        DNNL_TRY(st, dnnl_memory_create(&exec[i].memory, part[i].md, engine, (void *)part[i].data));
     }
     DNNL_TRY(st, dnnl_primitive_execute(s->primitive, stream, parts, exec));
     DNNL_TRY(st, dnnl_stream_wait(stream));

@@ -35,8 +35,8 @@ WAIO_SIMD static void scale_channels(float *y, const float *x, size_t rows, size
 {
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < channels; c++)
-            y[r * channels + c] = waio_clampf((x[r * channels + c] - mean[c]) * k[c] + beta[c],
-                                              clamp.lo, clamp.hi);
+            y[r * channels + c] =
+                waio_clampf((x[r * channels + c] - mean[c]) * k[c] + beta[c], clamp.lo, clamp.hi);
 }
 
 /* The mean is taken away first: x * k - mean * k would lose the digits that the two share. */
@@ -131,7 +131,7 @@ bool waio_cpu_binary_supported(const waio_graph *graph, const waio_node *node)
 BINARY_LOOPS(add, a + b)
 BINARY_LOOPS(subtract, a - b)
 BINARY_LOOPS(subtract_from, b - a)
-BINARY_LOOPS(multiply, a * b)
+BINARY_LOOPS(multiply, a *b)
 BINARY_LOOPS(larger, a > b || a != a ? a : b)
 
 typedef struct binary_loops {
