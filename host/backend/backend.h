@@ -21,6 +21,8 @@ typedef struct waio_kernel_args {
     const void *const *input; /* one per node input; of a weighted node, [1] is packed weight */
     float *output;
     void *scratch; /* at least scratch_bytes(kernel), 64-byte aligned */
+    /* The node's clamp may be left out: a quantizer with the clamp in its bounds comes next. */
+    bool clamp_follows;
 } waio_kernel_args;
 
 typedef struct waio_backend {

@@ -155,7 +155,7 @@ static const void *input_of(const waio_program *program, const waio_binding *bin
 }
 
 static waio_status run_node(const waio_program *program, const waio_binding *binding,
-                            const waio_workspace *workspace, int n)
+                            const waio_workspace *workspace, int n, bool clamp_follows)
 {
     const waio_node *node = &program->graph->node[n];
     const step *s = &program->step[n];
@@ -165,7 +165,8 @@ static waio_status run_node(const waio_program *program, const waio_binding *bin
         input[i] = input_of(program, binding, workspace, node->input[i]);
     waio_kernel_args args = {.input = input,
                              .output = waio_workspace_value(workspace, program, node->output),
-                             .scratch = workspace->scratch};
+                             .scratch = workspace->scratch,
+                             .clamp_follows = clamp_follows};
     return s->backend->run(s->kernel, &args);
 }
 
@@ -195,6 +196,21 @@ static void cross_boundary(const waio_program *program, const waio_binding *bind
     }
 }
 
+/* The quantizer behind node `n` with the node's clamp [a, b] in its bounds. Division and rounding
+ * keep order, so clamping x to [a, b] before quantizing and clamping the code to [round(a / s),
+ * round(b / s)] after it give the same. */
+static waio_value_quant with_clamp(waio_value_quant quant, waio_clamp clamp)
+{
+    if (!quant.half) {
+        float lo = waio_round(clamp.lo / quant.fq.scale, quant.rounding);
+        float hi = waio_round(clamp.hi / quant.fq.scale, quant.rounding);
+        lo = waio_clampf(lo, quant.fq.lo, quant.fq.hi);
+        quant.fq.hi = waio_clampf(hi, quant.fq.lo, quant.fq.hi);
+        quant.fq.lo = lo;
+    }
+    return quant;
+}
+
 waio_status waio_program_run(const waio_program *program, const waio_binding *binding,
                              const waio_workspace *workspace, waio_run_range range,
                              const waio_observer_hook *hook)
@@ -202,17 +218,21 @@ waio_status waio_program_run(const waio_program *program, const waio_binding *bi
     waio_status st = WAIO_OK;
 
     for (int n = range.first; n < range.end; n++) {
-        int id = program->graph->node[n].output;
+        const waio_node *node = &program->graph->node[n];
+        int id = node->output;
         float *data = waio_workspace_value(workspace, program, id);
         int64_t count = value_count(program, id);
+        bool suspended = range.suspend && n == range.end - 1;
+        waio_value_quant quant = {0};
 
+        if (!suspended && binding->quant && binding->quant[id].enabled)
+            quant = with_clamp(binding->quant[id], node->clamp);
         if (n == binding->boundary)
             cross_boundary(program, binding, workspace);
         if (!(range.resume && n == range.first))
-            WAIO_TRY(st, run_node(program, binding, workspace, n));
-        bool suspended = range.suspend && n == range.end - 1;
-        if (!suspended && binding->quant && binding->quant[id].enabled)
-            quantize_value(program, &binding->quant[id], data, count);
+            WAIO_TRY(st, run_node(program, binding, workspace, n, quant.enabled && !quant.half));
+        if (quant.enabled)
+            quantize_value(program, &quant, data, count);
         if (hook)
             hook->value(hook->payload, id, data, count);
     }

@@ -20,7 +20,7 @@ typedef waio_status waio_cpu_loop(const waio_kernel *kernel, const waio_kernel_a
 waio_cpu_loop waio_cpu_batch_norm, waio_cpu_clip, waio_cpu_binary, waio_cpu_logistic;
 waio_cpu_loop waio_cpu_pool, waio_cpu_reduce_image, waio_cpu_softmax, waio_cpu_pad, waio_cpu_copy;
 
-/* Applies the node's clamp to its output; NaN stays NaN. */
+/* Applies the node's clamp to its output, unless a quantizer does it next; NaN stays NaN. */
 void waio_cpu_clamp_output(const waio_kernel *kernel, const waio_kernel_args *args);
 
 /* Two-input ops run here if the shapes are equal or one operand has one number per channel. */

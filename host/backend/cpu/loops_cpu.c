@@ -17,7 +17,7 @@ WAIO_SIMD static void clamp_all(float *y, const float *x, size_t n, float lo, fl
 void waio_cpu_clamp_output(const waio_kernel *kernel, const waio_kernel_args *args)
 {
     waio_clamp clamp = kernel->node->clamp;
-    if (!waio_clamp_is_none(clamp))
+    if (!waio_clamp_is_none(clamp) && !args->clamp_follows)
         clamp_all(args->output, args->output, (size_t)waio_shape_count(&kernel->out), clamp.lo,
                   clamp.hi);
 }
