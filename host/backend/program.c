@@ -24,8 +24,9 @@ static size_t value_bytes(const waio_program *program, int id)
 {
     if (waio_value_is_const(program->graph, id))
         return 0;
-    return (size_t)(waio_shape_count(&program->graph->value[id].shape) * program->batch) *
-           sizeof(float);
+    const waio_value *value = &program->graph->value[id];
+    return (size_t)(waio_shape_count(&value->shape) * program->batch) *
+           waio_type_bytes(value->type);
 }
 
 /* Lifetimes in steps: the input is born in step 0, node n computes in step n + 1. */
@@ -151,6 +152,8 @@ static const void *input_of(const waio_program *program, const waio_binding *bin
         return waio_workspace_value(workspace, program, id);
     if (binding->constant && binding->constant[id])
         return binding->constant[id];
+    if (program->graph->value[id].codes)
+        return program->graph->value[id].codes;
     return program->graph->value[id].data;
 }
 

@@ -43,7 +43,37 @@ bool waio_clamp_is_none(waio_clamp clamp)
 
 bool waio_value_is_const(const waio_graph *graph, int id)
 {
-    return graph->value[id].data != NULL;
+    return graph->value[id].data != NULL || graph->value[id].codes != NULL;
+}
+
+size_t waio_type_bytes(waio_type type)
+{
+    static const size_t bytes[] = {4, 1, 2, 4, 8};
+    return bytes[type];
+}
+
+const char *waio_type_name(waio_type type)
+{
+    static const char *const name[] = {"f32", "s8", "s16", "s32", "s64"};
+    return name[type];
+}
+
+bool waio_graph_is_quantized(const waio_graph *graph)
+{
+    for (int v = 0; v < graph->value_count; v++)
+        if (graph->value[v].type != WAIO_F32)
+            return true;
+    return false;
+}
+
+int32_t waio_params_lo(const waio_value_params *params)
+{
+    return -(INT32_C(1) << (params->bits - 1)) + params->symmetric;
+}
+
+int32_t waio_params_hi(const waio_value_params *params)
+{
+    return (INT32_C(1) << (params->bits - 1)) - 1;
 }
 
 waio_graph *waio_graph_new(const char *name)
@@ -136,6 +166,50 @@ done:
     return st;
 }
 
+static waio_status copy_params(waio_graph *graph, waio_value *value, waio_type type,
+                               const waio_value_params *params)
+{
+    waio_status st = WAIO_OK;
+    float *scale = NULL;
+    int32_t *zero_point = NULL;
+
+    WAIO_NEW(st, scale, graph->arena, (size_t)params->count);
+    WAIO_NEW(st, zero_point, graph->arena, (size_t)params->count);
+    memcpy(scale, params->scale, (size_t)params->count * sizeof *scale);
+    memcpy(zero_point, params->zero_point, (size_t)params->count * sizeof *zero_point);
+    value->type = type;
+    value->params = *params;
+    value->params.scale = scale;
+    value->params.zero_point = zero_point;
+done:
+    return st;
+}
+
+waio_status waio_graph_set_type(waio_graph *graph, int id, waio_type type,
+                                const waio_value_params *params)
+{
+    return copy_params(graph, &graph->value[id], type, params);
+}
+
+waio_status waio_graph_add_codes(waio_graph *graph, int *id, const char *name,
+                                 const waio_shape *shape, waio_type type,
+                                 const waio_value_params *params, void **codes)
+{
+    waio_status st = WAIO_OK;
+    void *numbers = NULL;
+
+    WAIO_TRY(st, add_value(graph, id, name, shape));
+    numbers = waio_arena_array(graph->arena, (size_t)waio_shape_count(shape), waio_type_bytes(type));
+    if (!numbers)
+        return WAIO_ENOMEM;
+    WAIO_TRY(st, copy_params(graph, &graph->value[*id], type, params));
+    graph->value[*id].codes = numbers;
+    if (codes)
+        *codes = numbers;
+done:
+    return st;
+}
+
 static waio_status check_inputs(const waio_graph *graph, const waio_node *node)
 {
     if (node->input_count < op_table[node->op].least || node->input_count > op_table[node->op].most)
@@ -167,10 +241,12 @@ static waio_status split_weights(waio_graph *graph, waio_node *node)
     for (int i = 0; i < node->input_count; i++) {
         waio_value shared = graph->value[node->input[i]];
         bool as_weight = i == 1 && waio_op_weighted(node->op);
-        if (!shared.data || !weight_of_another(graph, node->input[i], as_weight))
+        bool constant = waio_value_is_const(graph, node->input[i]);
+        if (!constant || !weight_of_another(graph, node->input[i], as_weight))
             continue;
         WAIO_TRY(st, add_value(graph, &node->input[i], shared.name, &shared.shape));
-        graph->value[node->input[i]].data = shared.data;
+        shared.name = graph->value[node->input[i]].name;
+        graph->value[node->input[i]] = shared;
     }
 done:
     return st;

@@ -1,10 +1,12 @@
 /* The one intermediate representation: a list of typed nodes over values, in execution order.
- * Values are float32; activations NHWC with batch 1 in dimension 0, constants carry their data.
- * Everything else about a network (quantization, batch, memory) stands outside of it. */
+ * Activations are NHWC with batch 1 in dimension 0, constants carry their data. Values are float32,
+ * or, in a quantized network, integer codes with their scales and zero points; such a network is
+ * what `engine: integer` runs and what .tflite files hold. Batch and memory stand outside of it. */
 #ifndef WAIO_GRAPH_GRAPH_H
 #define WAIO_GRAPH_GRAPH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -90,11 +92,33 @@ typedef struct waio_node {
     };
 } waio_node;
 
+typedef enum waio_type { WAIO_F32, WAIO_S8, WAIO_S16, WAIO_S32, WAIO_S64 } waio_type;
+
+/* How codes of a value mean numbers: (code - zero_point[c]) * scale[c]. */
+typedef struct waio_value_params {
+    int bits;       /* 2 to 16: codes used; S8 lanes hold 2 to 8 bits. Biases: 32 or 64 */
+    bool symmetric; /* lowest code -(2^(bits-1) - 1) instead of -2^(bits-1) */
+    int axis;       /* dimension that the channels below run along; 0 if count is 1 */
+    int count;      /* scales: 1, or one per channel of `axis` */
+    const float *scale;
+    const int32_t *zero_point; /* `count` of them */
+} waio_value_params;
+
 typedef struct waio_value {
     const char *name;
     waio_shape shape;
-    const float *data; /* a constant's numbers, in the graph's arena; NULL: computed or input */
+    waio_type type;            /* F32 unless set otherwise */
+    waio_value_params params;  /* of integer types */
+    const float *data; /* a float constant's numbers, in the graph's arena; NULL: computed or input */
+    const void *codes; /* an integer constant's codes, of `type`, in the graph's arena */
 } waio_value;
+
+/* The rounding of integer requantization (spec: TensorFlow Lite), recorded in rows. */
+typedef enum waio_requant {
+    WAIO_REQUANT_DOUBLE, /* high multiplication, then a rounding shift: TensorFlow Lite's default */
+    WAIO_REQUANT_SINGLE, /* one 64-bit rounding shift (TFLITE_SINGLE_ROUNDING) */
+    WAIO_REQUANT_FLOAT   /* float64 multiplication, rounded half away from zero */
+} waio_requant;
 
 typedef struct waio_graph {
     waio_arena *arena; /* names, constants and node parameters live here */
@@ -106,6 +130,7 @@ typedef struct waio_graph {
     int input; /* value id of the image, -1 before waio_graph_add_input */
     int output[WAIO_MAX_OUTPUTS];
     int output_count;
+    waio_requant requant; /* of integer nodes */
 } waio_graph;
 
 /* ---- building (importers and builders) ---- */
@@ -120,6 +145,14 @@ waio_status waio_graph_add_input(waio_graph *graph, int *id, const char *name,
 /* A constant of zeros; `data` (if not NULL) receives its writable numbers. */
 waio_status waio_graph_add_const(waio_graph *graph, int *id, const char *name,
                                  const waio_shape *shape, float **data);
+/* A constant of integer codes, zeroed; `codes` receives the writable codes (int8_t, int16_t, int32_t
+ * or int64_t as `type` says). `params` is copied with its arrays. */
+waio_status waio_graph_add_codes(waio_graph *graph, int *id, const char *name,
+                                 const waio_shape *shape, waio_type type,
+                                 const waio_value_params *params, void **codes);
+/* Makes value `id` (the input, or a node's output) an integer one; `params` is copied. */
+waio_status waio_graph_set_type(waio_graph *graph, int id, waio_type type,
+                                const waio_value_params *params);
 /* Appends a node and its output value, whose shape is inferred. `proto` gives op, name, inputs and
  * parameters (output and names are set here; the name is copied; a clamp of {0,0} is read as
  * WAIO_NO_CLAMP). Wrong arity, shapes or parameters: WAIO_EINPUT with the node's name.
@@ -147,6 +180,13 @@ waio_op waio_op_find(const char *name);
 bool waio_op_weighted(waio_op op);
 bool waio_clamp_is_none(waio_clamp clamp);
 bool waio_value_is_const(const waio_graph *graph, int id);
+size_t waio_type_bytes(waio_type type);
+const char *waio_type_name(waio_type type); /* "f32", "s8", ... */
+/* Whether any value has an integer type. */
+bool waio_graph_is_quantized(const waio_graph *graph);
+/* Lowest and highest code that `params` allow. */
+int32_t waio_params_lo(const waio_value_params *params);
+int32_t waio_params_hi(const waio_value_params *params);
 /* Index of the node that computes value `id`, -1 for inputs and constants. */
 int waio_graph_producer(const waio_graph *graph, int id);
 /* Nodes that read value `id` (a graph output counts as one more). */

@@ -313,6 +313,16 @@ static waio_status shape_softmax(waio_shape *out, const waio_graph *graph, const
     return shape_same(out, graph, node);
 }
 
+static waio_status shape_quantize(waio_shape *out, const waio_graph *graph, const waio_node *node)
+{
+    return shape_same(out, graph, node);
+}
+
+static waio_status shape_dequantize(waio_shape *out, const waio_graph *graph, const waio_node *node)
+{
+    return shape_same(out, graph, node);
+}
+
 static waio_status shape_resize(waio_shape *out, const waio_graph *graph, const waio_node *node)
 {
     waio_status st = WAIO_OK;
