@@ -86,9 +86,8 @@ static waio_status take_record(waio_dataset *dataset, unsigned char *image, uint
                                const unsigned char *record, const char *path, int64_t index)
 {
     if (record[0] >= dataset->classes)
-        return waio_error(WAIO_EINPUT,
-                          "%s: record %lld (byte %lld) has label %d, expected 0 to %d", path,
-                          (long long)index, (long long)index * RECORD, record[0],
+        return waio_error(WAIO_EINPUT, "%s: record %lld (byte %lld) has label %d, expected 0 to %d",
+                          path, (long long)index, (long long)index * RECORD, record[0],
                           dataset->classes - 1);
     *label = record[0];
     for (int i = 0; i < PLANE; i++)

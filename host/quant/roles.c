@@ -60,8 +60,10 @@ waio_status waio_roles_assign(waio_roles *roles, waio_graph *graph, waio_arena *
     int first = find_weighted(graph, false), last = find_weighted(graph, true);
 
     if (first < 0)
-        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "%s: no layer has weights, so there is nothing to "
-                  "quantize", graph->name);
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED,
+                  "%s: no layer has weights, so there is nothing to "
+                  "quantize",
+                  graph->name);
     WAIO_NEW(st, roles->value, arena, (size_t)graph->value_count);
     propagate(roles->value, graph, last);
     WAIO_TRY(st, reorder(graph, roles->value, first));
