@@ -335,6 +335,10 @@ static void test_sizes_and_errors(void)
 
     build(&n, image);
     CHECK_OK(waio_scheme_ptq(&scheme, "channel", "symmetric", "auto"));
+    CHECK(scheme.rounding == WAIO_ROUND_HALF_AWAY, "ptq rounds as TensorFlow Lite does");
+    CHECK_FAILS(waio_scheme_ptq(&scheme, "tensor", "symmetric", "auto"), WAIO_EUSAGE, "layer");
+    CHECK_FAILS(waio_scheme_ptq(&scheme, "layer", "auto", "auto"), WAIO_EUSAGE, "asymmetric");
+    CHECK_OK(waio_scheme_ptq(&scheme, "channel", "symmetric", "auto"));
     CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, NULL, &scheme, 1 << 20));
     int64_t weights1 = 4 * 9 * CHANNELS, weights2 = 4 * 9 * 4, head = CLASSES * 4;
     CHECK_OK(waio_quantizer_bind(q, &real, &binding));
