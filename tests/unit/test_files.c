@@ -230,13 +230,14 @@ static void test_columns_document(void)
 /* ---- data ---- */
 
 enum { RECORD = 3073, RECORDS = 12 };
+static const waio_selection all = {0};
 
 static void load_data(const char *path)
 {
     waio_dataset *data = NULL;
     (void)path;
     waio_error_clear();
-    if (waio_dataset_open(&data, "cifar10", "test", folder, 0) == WAIO_OK)
+    if (waio_dataset_open(&data, "cifar10", "test", folder, &all) == WAIO_OK)
         waio_dataset_close(data);
 }
 
@@ -247,27 +248,46 @@ static void test_cifar10(void)
     const char *path = path_of("cifar-10-batches-bin/test_batch.bin");
     waio_dataset *data = NULL;
 
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", folder, 0), WAIO_EINPUT, "no folder");
+    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", folder, &all), WAIO_EINPUT,
+                "no folder");
     CHECK_OK(waio_make_dirs(path_of("cifar-10-batches-bin")));
     write_bytes(path_of("cifar-10-batches-bin/batches.meta.txt"), names, strlen(names));
     for (int i = 0; i < RECORD * RECORDS; i++)
         records[i] = (unsigned char)(i % RECORD == 0 ? i / RECORD % 10 : i * 31 % 251);
     write_bytes(path, records, sizeof records);
-    CHECK_OK(waio_dataset_open(&data, "cifar10", "test", folder, 0));
+    CHECK_OK(waio_dataset_open(&data, "cifar10", "test", folder, &all));
     CHECK(data->count == RECORDS && data->label[11] == 1 && strcmp(data->class_name[9], "j") == 0,
           "not what was written");
     for (int c = 0; c < 3; c++) /* pixel 33 of record 2, from its plane */
         CHECK(data->image[2 * 3072 + 33 * 3 + c] == records[2 * RECORD + 1 + c * 1024 + 33],
               "channel %d", c);
     waio_dataset_close(data);
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", folder, 13), WAIO_EINPUT,
-                "the split test has 12");
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "val", folder, 0), WAIO_EUSAGE, "train, test");
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "train", folder, 0), WAIO_EINPUT,
+    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", folder, &(waio_selection){.count = 13}),
+                WAIO_EINPUT, "the split test has 12");
+    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "val", folder, &all), WAIO_EUSAGE,
+                "train, test");
+    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "train", folder, &all), WAIO_EINPUT,
                 "data_batch_1.bin");
+    /* A sample holds different images, the same ones for the same seed. */
+    waio_dataset *again = NULL;
+    waio_selection sample = {.sample = 7, .seed = 5};
+    CHECK_OK(waio_dataset_open(&data, "cifar10", "test", folder, &sample));
+    CHECK_OK(waio_dataset_open(&again, "cifar10", "test", folder, &sample));
+    CHECK(data->count == 7 && strcmp(data->sha256, again->sha256) == 0, "%lld images",
+          (long long)data->count);
+    unsigned seen = 0;
+    for (int i = 0; i < 7; i++)
+        for (int r = 0; r < RECORDS; r++)
+            if (data->image[i * 3072] == records[r * RECORD + 1] &&
+                data->image[i * 3072 + 1] == records[r * RECORD + 1025])
+                seen |= 1u << r;
+    CHECK(__builtin_popcount(seen) == 7, "the sample holds %d different images",
+          __builtin_popcount(seen));
+    waio_dataset_close(data);
+    waio_dataset_close(again);
     records[3 * RECORD] = 10;
     write_bytes(path, records, sizeof records);
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", folder, 0), WAIO_EINPUT,
+    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", folder, &all), WAIO_EINPUT,
                 "record 3 (byte 9219) has label 10");
     feed_broken(path, records, sizeof records, 40, load_data);
 }
