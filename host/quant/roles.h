@@ -18,7 +18,6 @@ typedef struct waio_roles {
     waio_role *value;   /* per value; of constants: the role of the node that reads them */
     int first_weighted; /* node index */
     int last_weighted;  /* node index: the head of the network begins here */
-    int weighted_count;
 } waio_roles;
 
 /* Brings the nodes of `graph` into the order above (stable otherwise) and says the roles; `arena`

@@ -261,13 +261,3 @@ int waio_session_fallbacks(const waio_session *session)
 {
     return waio_program_fallbacks(session->program);
 }
-
-int64_t waio_session_batch(const waio_session *session)
-{
-    return waio_program_batch(session->program);
-}
-
-int waio_session_weighted(const waio_session *session)
-{
-    return session->roles.weighted_count;
-}

@@ -81,9 +81,6 @@ const waio_model *waio_session_model(const waio_session *session);
 const waio_dataset *waio_session_dataset(const waio_session *session);
 const waio_outcome *waio_session_float(const waio_session *session);
 int waio_session_fallbacks(const waio_session *session);
-int64_t waio_session_batch(const waio_session *session);
-/* Layers with weights. */
-int waio_session_weighted(const waio_session *session);
 
 /* Lets every running pass end soon with WAIO_EINTERRUPTED. Safe in a signal handler. */
 void waio_interrupt(void);

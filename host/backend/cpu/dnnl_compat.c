@@ -129,8 +129,7 @@ static dnnl_status_t create_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 #endif
 
 waio_status waio_dnnl_create(dnnl_primitive_t *primitive, waio_md *weight_md, size_t *scratch,
-                             const char **implementation, dnnl_engine_t engine,
-                             const waio_dnnl_problem *problem)
+                             dnnl_engine_t engine, const waio_dnnl_problem *problem)
 {
     waio_status st = WAIO_OK;
     descriptors d = {0};
@@ -141,8 +140,6 @@ waio_status waio_dnnl_create(dnnl_primitive_t *primitive, waio_md *weight_md, si
     DNNL_TRY(st, dnnl_primitive_attr_create(&attr));
     DNNL_TRY(st, dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
     DNNL_TRY(st, create_pd(&pd, engine, &d, problem, attr));
-    DNNL_TRY(st,
-             dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)implementation));
     *weight_md = waio_md_clone(dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0));
     if (!*weight_md)
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
