@@ -69,9 +69,6 @@ waio_status waio_roles_assign(waio_roles *roles, waio_graph *graph, waio_arena *
     WAIO_TRY(st, reorder(graph, roles->value, first));
     roles->first_weighted = find_weighted(graph, false);
     roles->last_weighted = find_weighted(graph, true);
-    roles->weighted_count = 0;
-    for (int n = 0; n < graph->node_count; n++)
-        roles->weighted_count += waio_op_weighted(graph->node[n].op);
 done:
     return st;
 }
