@@ -265,11 +265,6 @@ const waio_graph *waio_program_graph(const waio_program *program)
     return program->graph;
 }
 
-const waio_backend *waio_program_backend(const waio_program *program)
-{
-    return program->backend;
-}
-
 int waio_program_fallbacks(const waio_program *program)
 {
     return program->fallbacks;

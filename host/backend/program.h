@@ -77,7 +77,6 @@ waio_status waio_program_pack(const waio_program *program, int node, void **pack
 
 int64_t waio_program_batch(const waio_program *program);
 const waio_graph *waio_program_graph(const waio_program *program);
-const waio_backend *waio_program_backend(const waio_program *program);
 /* Nodes that run on the reference because the backend lacks them. */
 int waio_program_fallbacks(const waio_program *program);
 /* The backend that node `node` runs on: the program's, or the reference. */

@@ -113,8 +113,8 @@ int waio_cmd_infer(int argc, char **argv)
     waio_model_paths paths = {NULL, models_dir};
     WAIO_TRY(st, as_imported ? waio_model_import(&model, args.item[0], &paths)
                              : waio_model_load(&model, args.item[0], &paths));
-    WAIO_TRY(st, waio_program_compile(&program, model.graph, backend, batch,
-                                      model.graph->node_count));
+    WAIO_TRY(st,
+             waio_program_compile(&program, model.graph, backend, batch, model.graph->node_count));
     WAIO_TRY(st, infer_file(program, input, output));
 done:
     waio_program_free(program);

@@ -8,10 +8,10 @@
 #include "util/status.h"
 
 typedef enum waio_option_kind {
-    WAIO_OPTION_FLAG,   /* bool */
-    WAIO_OPTION_TEXT,   /* const char * */
-    WAIO_OPTION_COUNT,  /* int64_t, least..most */
-    WAIO_OPTION_BYTES,  /* int64_t, with an optional suffix K, M, G (powers of 1024) */
+    WAIO_OPTION_FLAG,  /* bool */
+    WAIO_OPTION_TEXT,  /* const char * */
+    WAIO_OPTION_COUNT, /* int64_t, least..most */
+    WAIO_OPTION_BYTES, /* int64_t, with an optional suffix K, M, G (powers of 1024) */
 } waio_option_kind;
 
 typedef struct waio_option {

@@ -7,9 +7,8 @@ void waio_cli_run_init(waio_cli_run *cli)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
-    *cli = (waio_cli_run){.backend = "auto",
-                          .threads = processors > 0 ? processors : 1,
-                          .memory = INT64_C(2) << 30};
+    *cli = (waio_cli_run){
+        .backend = "auto", .threads = processors > 0 ? processors : 1, .memory = INT64_C(2) << 30};
 }
 
 waio_status waio_cli_run_apply(waio_run_options *options, const waio_cli_run *cli)

@@ -15,20 +15,25 @@ typedef struct waio_cli_run {
 void waio_cli_run_init(waio_cli_run *cli);
 
 /* Rows for the option table of a command; `CLI` is a waio_cli_run. */
-#define WAIO_CLI_RUN_OPTIONS(CLI)                                                                  \
-    {"data", WAIO_OPTION_TEXT, &(CLI).data, "DIR", "folder of data sets [WAIO_DATA]", 0, 0},       \
-        {"models", WAIO_OPTION_TEXT, &(CLI).models, "DIR", "folder of model files [WAIO_MODELS]",  \
-         0, 0},                                                                                    \
-        {"backend", WAIO_OPTION_TEXT, &(CLI).backend, "NAME", "auto, cpu, ref or null [auto]", 0,  \
-         0},                                                                                       \
-        {"threads", WAIO_OPTION_COUNT, &(CLI).threads, "N", "worker threads [all processors]", 1,  \
-         1024},                                                                                    \
-        {"batch", WAIO_OPTION_COUNT, &(CLI).batch, "N",                                            \
-         "images that run at once [0: chosen from the network]", 0, 4096},                         \
-        {"memory", WAIO_OPTION_BYTES, &(CLI).memory, "SIZE", "memory budget [2G]", 64 << 20,       \
-         INT64_C(1) << 50},                                                                        \
-    {                                                                                              \
-        "quiet", WAIO_OPTION_FLAG, &(CLI).quiet, NULL, "no progress line", 0, 0                    \
+#define WAIO_CLI_RUN_OPTIONS(CLI)                                                                    \
+    {"data", WAIO_OPTION_TEXT, &(CLI).data, "DIR", "folder of data sets [WAIO_DATA]", 0, 0},         \
+        {"models", WAIO_OPTION_TEXT, &(CLI).models, "DIR", "folder of model files [WAIO_MODELS]", 0, \
+         0},                                                                                         \
+        {"backend", WAIO_OPTION_TEXT, &(CLI).backend, "NAME", "auto, cpu, ref or null [auto]", 0,    \
+         0},                                                                                         \
+        {"threads", WAIO_OPTION_COUNT, &(CLI).threads, "N", "worker threads [all processors]", 1,    \
+         1024},                                                                                      \
+        {"batch",                                                                                    \
+         WAIO_OPTION_COUNT,                                                                          \
+         &(CLI).batch,                                                                               \
+         "N",                                                                                        \
+         "images that run at once [0: chosen from the network]",                                     \
+         0,                                                                                          \
+         4096},                                                                                      \
+        {"memory", WAIO_OPTION_BYTES, &(CLI).memory, "SIZE", "memory budget [2G]",                   \
+         64 << 20, INT64_C(1) << 50},                                                                \
+    {                                                                                                \
+        "quiet", WAIO_OPTION_FLAG, &(CLI).quiet, NULL, "no progress line", 0, 0                      \
     }
 
 waio_status waio_cli_run_apply(waio_run_options *options, const waio_cli_run *cli);

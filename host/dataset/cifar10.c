@@ -1,5 +1,6 @@
 /* CIFAR-10 binary version (https://www.cs.toronto.edu/~kriz/cifar.html): label byte, then the red,
  * green and blue plane, row by row. Planes become interleaved pixels here. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -86,9 +87,8 @@ static waio_status take_record(waio_dataset *dataset, unsigned char *image, uint
                                const unsigned char *record, const char *path, int64_t index)
 {
     if (record[0] >= dataset->classes)
-        return waio_error(WAIO_EINPUT,
-                          "%s: record %lld (byte %lld) has label %d, expected 0 to %d", path,
-                          (long long)index, (long long)index * RECORD, record[0],
+        return waio_error(WAIO_EINPUT, "%s: record %lld (byte %lld) has label %d, expected 0 to %d",
+                          path, (long long)index, (long long)index * RECORD, record[0],
                           dataset->classes - 1);
     *label = record[0];
     for (int i = 0; i < PLANE; i++)
@@ -97,56 +97,64 @@ static waio_status take_record(waio_dataset *dataset, unsigned char *image, uint
     return WAIO_OK;
 }
 
-static waio_status read_records(waio_dataset *dataset, const batch_files *files, int64_t count)
+/* The file that holds record `*index` of the split; `*index` becomes its place in that file. */
+static int file_of(const batch_files *files, int64_t *index)
+{
+    int f = 0;
+    while (*index >= files->records[f])
+        *index -= files->records[f++];
+    return f;
+}
+
+/* Reads the records named by `index`, in that order. */
+static waio_status read_records(waio_dataset *dataset, const batch_files *files,
+                                const int64_t *index, int64_t count)
 {
     waio_status st = WAIO_OK;
     unsigned char record[RECORD], *image = NULL;
     uint16_t *label = NULL;
     waio_sha256 sha;
-    FILE *file = NULL;
-    int64_t at = 0;
+    FILE *file[MAX_FILES] = {0};
 
     WAIO_NEW(st, image, dataset->arena, (size_t)count * 3 * PLANE);
     WAIO_NEW(st, label, dataset->arena, (size_t)count);
     waio_sha256_init(&sha);
-    for (int f = 0; f < files->count && at < count; f++) {
-        file = fopen(files->path[f], "rb");
-        if (!file)
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = index[i];
+        int f = file_of(files, &at);
+        if (!file[f] && !(file[f] = fopen(files->path[f], "rb")))
             WAIO_FAIL(st, WAIO_EINPUT, "%s: cannot be opened", files->path[f]);
-        for (int64_t r = 0; r < files->records[f] && at < count; r++, at++) {
-            if (fread(record, 1, RECORD, file) != RECORD)
-                WAIO_FAIL(st, WAIO_EIO, "%s: reading record %lld failed", files->path[f],
-                          (long long)r);
-            waio_sha256_add(&sha, record, RECORD);
-            WAIO_TRY(st, take_record(dataset, image + at * 3 * PLANE, label + at, record,
-                                     files->path[f], r));
-        }
-        fclose(file);
-        file = NULL;
+        bool next = i > 0 && index[i] == index[i - 1] + 1 && at > 0;
+        if ((!next && fseek(file[f], (long)(at * RECORD), SEEK_SET) != 0) ||
+            fread(record, 1, RECORD, file[f]) != RECORD)
+            WAIO_FAIL(st, WAIO_EIO, "%s: reading record %lld failed", files->path[f],
+                      (long long)at);
+        waio_sha256_add(&sha, record, RECORD);
+        WAIO_TRY(
+            st, take_record(dataset, image + i * 3 * PLANE, label + i, record, files->path[f], at));
     }
     waio_sha256_hex(&sha, dataset->sha256);
     dataset->count = count;
     dataset->image = image;
     dataset->label = label;
 done:
-    if (file)
-        fclose(file);
+    for (int f = 0; f < MAX_FILES; f++)
+        if (file[f])
+            fclose(file[f]);
     return st;
 }
 
-waio_status waio_cifar10_open(waio_dataset *dataset, const waio_dataset_kind *kind,
-                              const char *folder, int64_t limit)
+waio_status waio_cifar10_open(waio_dataset *dataset, const char *folder,
+                              const waio_selection *selection)
 {
     waio_status st = WAIO_OK;
     batch_files files = {0};
-    (void)kind;
+    int64_t *index = NULL, count = 0;
 
     WAIO_TRY(st, find_files(&files, dataset, folder));
-    if (limit > files.total)
-        WAIO_FAIL(st, WAIO_EINPUT, "%s: %lld images asked for, the split %s has %lld", folder,
-                  (long long)limit, dataset->split, (long long)files.total);
+    WAIO_TRY(st, waio_select_images(&index, &count, selection, files.total, dataset));
     WAIO_TRY(st, read_class_names(dataset, folder));
-    WAIO_TRY(st, read_records(dataset, &files, limit ? limit : files.total));
+    WAIO_TRY(st, read_records(dataset, &files, index, count));
 done:
     return st;
 }

@@ -19,13 +19,19 @@ typedef struct waio_dataset {
     char sha256[65];            /* of the images and labels as stored, in file order */
 } waio_dataset;
 
+/* Which images of a split are read. */
+typedef struct waio_selection {
+    int64_t count;  /* 0: all of the split */
+    int64_t sample; /* above 0: so many of the split, or all if it has fewer, in seeded order */
+    uint64_t seed;  /* of the sample */
+} waio_selection;
+
 typedef struct waio_dataset_kind {
     const char *name;
     const char *folder; /* below the data folder */
     const char *summary;
     int height, width, channels, classes;
-    waio_status (*open)(waio_dataset *dataset, const struct waio_dataset_kind *kind,
-                        const char *folder, int64_t limit);
+    waio_status (*open)(waio_dataset *dataset, const char *folder, const waio_selection *selection);
 } waio_dataset_kind;
 
 /* All data sets there are; ends in a row without a name. */
@@ -34,17 +40,23 @@ extern const waio_dataset_kind waio_dataset_kinds[];
 /* The row called `name`; WAIO_EUSAGE with the list if there is none. */
 waio_status waio_dataset_find(const waio_dataset_kind **out, const char *name);
 
-/* Opens the first `limit` (0: all) images of a split ("train" or "test"). `data_dir` is the folder
- * that holds the data set's own folder. WAIO_EINPUT: a file is missing, too short or too long, or a
- * label is out of range (file and record). Close with waio_dataset_close. */
+/* Opens a split ("train" or "test"): the first `count` images, or a sample. `data_dir` is the
+ * folder that holds the data set's own folder. WAIO_EINPUT: a file is missing, too short or too
+ * long, or a label is out of range (file and record). Close with waio_dataset_close. */
 waio_status waio_dataset_open(waio_dataset **out, const char *name, const char *split,
-                              const char *data_dir, int64_t limit);
+                              const char *data_dir, const waio_selection *selection);
 void waio_dataset_close(waio_dataset *dataset);
+
+/* The indices of the selected images of a split of `total`, in `arena`: 0, 1, ... or the sample
+ * (the head of a Fisher-Yates shuffle). `count` receives how many. WAIO_EINPUT if the split has
+ * fewer. */
+waio_status waio_select_images(int64_t **index, int64_t *count, const waio_selection *selection,
+                               int64_t total, const waio_dataset *dataset);
 
 /* CIFAR-10's binary version: records of 1 label byte and 3 planes of 32x32 bytes (R, G, B), in
  * test_batch.bin and data_batch_1.bin to data_batch_5.bin (the ones that are there, in order);
  * class names in batches.meta.txt. */
-waio_status waio_cifar10_open(waio_dataset *dataset, const waio_dataset_kind *kind,
-                              const char *folder, int64_t limit);
+waio_status waio_cifar10_open(waio_dataset *dataset, const char *folder,
+                              const waio_selection *selection);
 
 #endif

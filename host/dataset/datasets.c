@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "util/file.h"
+#include "util/rng.h"
 
 const waio_dataset_kind waio_dataset_kinds[] = {
     {"shapes", "shapes-batches-bin", "self-made shapes, drawn at build time", 32, 32, 3, 10,
@@ -30,7 +31,7 @@ waio_status waio_dataset_find(const waio_dataset_kind **out, const char *name)
 }
 
 waio_status waio_dataset_open(waio_dataset **out, const char *name, const char *split,
-                              const char *data_dir, int64_t limit)
+                              const char *data_dir, const waio_selection *selection)
 {
     waio_status st = WAIO_OK;
     const waio_dataset_kind *kind = NULL;
@@ -54,11 +55,36 @@ waio_status waio_dataset_open(waio_dataset **out, const char *name, const char *
                   "data set %s: there is no folder %s (--data or WAIO_DATA names the folder that "
                   "holds %s)",
                   name, folder, kind->folder);
-    WAIO_TRY(st, kind->open(dataset, kind, folder, limit));
+    WAIO_TRY(st, kind->open(dataset, folder, selection));
     *out = dataset;
     dataset = NULL;
 done:
     waio_dataset_close(dataset);
+    return st;
+}
+
+waio_status waio_select_images(int64_t **index, int64_t *count, const waio_selection *selection,
+                               int64_t total, const waio_dataset *dataset)
+{
+    waio_status st = WAIO_OK;
+    waio_rng rng = {selection->seed};
+
+    if (selection->count > total)
+        WAIO_FAIL(st, WAIO_EINPUT, "data set %s: %lld images asked for, the split %s has %lld",
+                  dataset->name, (long long)selection->count, dataset->split, (long long)total);
+    WAIO_NEW(st, *index, dataset->arena, (size_t)total);
+    for (int64_t i = 0; i < total; i++)
+        (*index)[i] = i;
+    *count = selection->count ? selection->count : total;
+    if (selection->sample)
+        *count = selection->sample < total ? selection->sample : total;
+    for (int64_t i = 0; selection->sample && i < *count; i++) {
+        int64_t j = i + (int64_t)waio_rng_below(&rng, (uint64_t)(total - i));
+        int64_t other = (*index)[j];
+        (*index)[j] = (*index)[i];
+        (*index)[i] = other;
+    }
+done:
     return st;
 }
 

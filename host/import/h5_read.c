@@ -309,8 +309,8 @@ waio_status waio_h5_string(char **out, const waio_h5 *h5, const char *group, con
                            waio_arena *arena)
 {
     waio_status st = WAIO_OK;
-    char **list;
-    int count;
+    char **list = NULL;
+    int count = 0;
 
     WAIO_TRY(st, ask_strings(&list, &count, h5, &(request){.op = STRING}, group, name, arena));
     if (count == 1)

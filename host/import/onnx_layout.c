@@ -85,7 +85,7 @@ static waio_status move_dims(waio_onnx *onnx, int *id, const int *perm)
 {
     waio_shape shape = onnx->graph->value[*id].shape;
     waio_node node = {.op = WAIO_OP_TRANSPOSE, .input = {*id}, .input_count = 1};
-    int same[WAIO_MAX_RANK];
+    int same[WAIO_MAX_RANK] = {0};
 
     waio_onnx_identity(shape.rank, same);
     if (waio_onnx_same_perm(perm, same, shape.rank))

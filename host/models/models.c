@@ -9,7 +9,8 @@
 
 const waio_builtin_model waio_builtin_models[] = {
     {"shapes_resnet8", "shapes_resnet8.h5", "ResNet-8 trained on the shapes data set"},
-    {"shapes_mobilenet", "shapes_mobilenet.onnx", "small MobileNetV1 trained on the shapes data set"},
+    {"shapes_mobilenet", "shapes_mobilenet.onnx",
+     "small MobileNetV1 trained on the shapes data set"},
     {0},
 };
 

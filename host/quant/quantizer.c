@@ -171,7 +171,8 @@ static waio_value_quant value_quant(const waio_quantizer *q, int id, int bits)
 static bool same_grid(const waio_value_quant *a, const waio_value_quant *b)
 {
     return a->enabled && b->enabled && a->half == b->half &&
-           (a->half || (a->fq.scale == b->fq.scale && a->fq.lo == b->fq.lo && a->fq.hi == b->fq.hi));
+           (a->half ||
+            (a->fq.scale == b->fq.scale && a->fq.lo == b->fq.lo && a->fq.hi == b->fq.hi));
 }
 
 /* Outputs of ops that only move numbers are on the grid already if all inputs are. */
@@ -288,8 +289,7 @@ done:
 /* Bias at the scale of input times weight: 32 bits, or 64 (here the 53 of a double) where the input
  * has more than 8, as TensorFlow Lite's int8 and 16x8 networks have it. */
 static waio_status bind_bias(waio_quantizer *q, const void **constant, const waio_node *node,
-                             const waio_weight_scales *scales, int input_bits,
-                             waio_arena *arena)
+                             const waio_weight_scales *scales, int input_bits, waio_arena *arena)
 {
     waio_status st = WAIO_OK;
     const waio_value *bias = &q->graph->value[node->input[2]];
@@ -317,8 +317,9 @@ static waio_status bind_weighted(waio_quantizer *q, const waio_quant_request *re
     binding_owner *owner = out->owned;
     const waio_node *node = &q->graph->node[n];
     int bits = waio_quantizer_weight_bits(q, request, n);
-    int input_bits = n < out->binding.boundary ? WAIO_FLOAT
-                                               : waio_quantizer_value_bits(q, request, node->input[0]);
+    int input_bits = n < out->binding.boundary
+                         ? WAIO_FLOAT
+                         : waio_quantizer_value_bits(q, request, node->input[0]);
     bank_entry *entry = entry_of(q, n, bits);
 
     WAIO_TRY(st, fill_entry(q, entry, n, bits));
@@ -387,8 +388,7 @@ static int64_t network_bytes(const waio_quantizer *q, const waio_quant_request *
             continue;
         }
         const waio_shape *weight = &graph->value[node->input[1]].shape;
-        bytes += tensor_bytes(waio_shape_count(weight),
-                              waio_quantizer_weight_bits(q, request, n),
+        bytes += tensor_bytes(waio_shape_count(weight), waio_quantizer_weight_bits(q, request, n),
                               q->scheme.per_channel ? weight->dim[0] : 1,
                               q->scheme.weights == WAIO_ASYMMETRIC);
         bytes += node->input_count == 3 ? 4 * weight->dim[0] : 0;
@@ -473,12 +473,14 @@ waio_status waio_quantizer_verify_weights(waio_quantizer *q, const waio_quant_re
         if (!scratch.arena)
             return WAIO_ENOMEM;
         WAIO_TRY(st, quantized_values(q, &values, &scratch, n, bits));
-        WAIO_TRY(st, waio_count_levels(&levels, values, waio_shape_count(shape),
-                                       q->scheme.per_channel ? shape->dim[0] : 1,
-                                       INT64_C(1) << bits));
+        WAIO_TRY(st,
+                 waio_count_levels(&levels, values, waio_shape_count(shape),
+                                   q->scheme.per_channel ? shape->dim[0] : 1, INT64_C(1) << bits));
         if (levels > INT64_C(1) << bits)
-            WAIO_FAIL(st, WAIO_EINTERNAL, "the weights of %s hold more than the %d levels of %d "
-                      "bits", node->name, 1 << bits, bits);
+            WAIO_FAIL(st, WAIO_EINTERNAL,
+                      "the weights of %s hold more than the %d levels of %d "
+                      "bits",
+                      node->name, 1 << bits, bits);
         ++*tensors;
         free(values);
         waio_arena_free(scratch.arena);

@@ -45,8 +45,9 @@ waio_status waio_quantizer_bind(waio_quantizer *quantizer, const waio_quant_requ
                                 waio_quant_binding *out);
 void waio_quant_binding_free(waio_quant_binding *binding);
 
-/* Whether all quantized weights hold at most 2^bits levels in each channel (or layer): checks the numbers that are run with, and adds the tensors checked to `tensors`. On failure
- * WAIO_EINTERNAL names the layer. */
+/* Whether all quantized weights hold at most 2^bits levels in each channel (or layer): checks the
+ * numbers that are run with, and adds the tensors checked to `tensors`. On failure WAIO_EINTERNAL
+ * names the layer. */
 waio_status waio_quantizer_verify_weights(waio_quantizer *quantizer,
                                           const waio_quant_request *request, int *tensors);
 

@@ -22,8 +22,8 @@ void waio_ranges_observe(waio_ranges *ranges, int id, const float *data, int64_t
 void waio_ranges_merge(waio_ranges *ranges, const waio_ranges *other);
 
 typedef struct waio_range_groups {
-    int *group;     /* per value: the value that speaks for its group */
-    bool *fixed;    /* per value, of the group's speaker: range [0, 1) */
+    int *group;       /* per value: the value that speaks for its group */
+    bool *fixed;      /* per value, of the group's speaker: range [0, 1) */
     float *min, *max; /* per value: the group's range */
 } waio_range_groups;
 

@@ -60,16 +60,15 @@ waio_status waio_roles_assign(waio_roles *roles, waio_graph *graph, waio_arena *
     int first = find_weighted(graph, false), last = find_weighted(graph, true);
 
     if (first < 0)
-        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "%s: no layer has weights, so there is nothing to "
-                  "quantize", graph->name);
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED,
+                  "%s: no layer has weights, so there is nothing to "
+                  "quantize",
+                  graph->name);
     WAIO_NEW(st, roles->value, arena, (size_t)graph->value_count);
     propagate(roles->value, graph, last);
     WAIO_TRY(st, reorder(graph, roles->value, first));
     roles->first_weighted = find_weighted(graph, false);
     roles->last_weighted = find_weighted(graph, true);
-    roles->weighted_count = 0;
-    for (int n = 0; n < graph->node_count; n++)
-        roles->weighted_count += waio_op_weighted(graph->node[n].op);
 done:
     return st;
 }

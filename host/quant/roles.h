@@ -1,10 +1,10 @@
 /* Which of W, A, I, O each part of a network belongs to, and the order of execution that lets
  * configurations share work: first what depends on I alone, last what depends on O.
  *
- *   I  the input tensor, everything computed from it before a layer with weights, and the weights of
- *      the first layer with weights (in order of execution)
- *   O  the weights of the last layer with weights, its output, and all that follows from it
- *   W  the weights of the layers between;  A  all other activations, the first layer's output too
+ *   I  the input tensor, everything computed from it before a layer with weights, and the weights
+ * of the first layer with weights (in order of execution) O  the weights of the last layer with
+ * weights, its output, and all that follows from it W  the weights of the layers between;  A  all
+ * other activations, the first layer's output too
  *
  * A network with a single layer with weights has I for its weights and O for its output. */
 #ifndef WAIO_QUANT_ROLES_H
@@ -18,7 +18,6 @@ typedef struct waio_roles {
     waio_role *value;   /* per value; of constants: the role of the node that reads them */
     int first_weighted; /* node index */
     int last_weighted;  /* node index: the head of the network begins here */
-    int weighted_count;
 } waio_roles;
 
 /* Brings the nodes of `graph` into the order above (stable otherwise) and says the roles; `arena`

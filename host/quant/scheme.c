@@ -4,7 +4,8 @@
 
 #include "kernels/qmath.h"
 
-static waio_status symmetry_of(waio_symmetry *out, const char *what, const char *text, bool may_auto)
+static waio_status symmetry_of(waio_symmetry *out, const char *what, const char *text,
+                               bool may_auto)
 {
     if (strcmp(text, "symmetric") == 0)
         *out = WAIO_SYMMETRIC;

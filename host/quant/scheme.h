@@ -13,8 +13,8 @@ typedef enum waio_symmetry {
 } waio_symmetry;
 
 typedef struct waio_scheme {
-    bool per_channel;          /* one scale an output channel; else one a layer */
-    waio_symmetry weights;     /* never AUTO */
+    bool per_channel;      /* one scale an output channel; else one a layer */
+    waio_symmetry weights; /* never AUTO */
     waio_symmetry activations;
     int rounding; /* WAIO_ROUND_HALF_AWAY or WAIO_ROUND_HALF_EVEN (kernels/qmath.h) */
 } waio_scheme;

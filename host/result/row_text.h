@@ -1,22 +1,37 @@
-/* Rows as lines of the results file, for row.c and results_file.c. */
+/* A row as a line of CSV and back, for results.c; others use row.h. */
 #ifndef WAIO_RESULT_ROW_TEXT_H
 #define WAIO_RESULT_ROW_TEXT_H
 
 #include "result/row.h"
-#include "util/csv.h"
 
+typedef enum waio_column_kind {
+    WAIO_COLUMN_TEXT,
+    WAIO_COLUMN_COUNT,
+    WAIO_COLUMN_REAL
+} waio_column_kind;
+
+typedef struct waio_column {
+    const char *name;
+    waio_column_kind kind;
+    size_t offset; /* in waio_row */
+    const char *unit, *meaning;
+} waio_column;
+
+#define WAIO_COLUMN(name, KIND, unit, meaning) +1
 enum {
-#define WAIO_COLUMN(name, KIND, unit, meaning) WAIO_COLUMN_##name,
+    WAIO_COLUMNS = 0
 #include "result/row.def"
-#undef WAIO_COLUMN
-    WAIO_COLUMNS
 };
+#undef WAIO_COLUMN
 
-/* One line, its \n included. */
-waio_status waio_row_write(waio_text *out, const waio_row *row);
-waio_status waio_row_write_header(waio_text *out);
+extern const waio_column waio_column_table[WAIO_COLUMNS];
 
-/* From the fields of a record, which must outlive the row. WAIO_EINPUT names the column. */
-waio_status waio_row_read(waio_row *row, char *const *field);
+/* The header line and the line of a row, both with their newline. */
+void waio_row_write_header(FILE *out);
+void waio_row_write(FILE *out, const waio_row *row);
+
+/* Fills a row from its fields; texts point at them. WAIO_EINPUT, without file and line: the number
+ * of fields, a number that is none, a status that is not known. */
+waio_status waio_row_parse(waio_row *row, char **field, int count);
 
 #endif

@@ -1,4 +1,5 @@
-/* Runs a suite: sessions, passes, rows. Knows no terminal: what people see goes through the view. */
+/* Runs a suite: sessions, passes, rows. Knows no terminal: what people see goes through the view.
+ */
 #ifndef WAIO_SWEEP_RUNNER_H
 #define WAIO_SWEEP_RUNNER_H
 
@@ -6,8 +7,8 @@
 #include "sweep/plan.h"
 
 typedef struct waio_run_state {
-    const char *config;        /* canonical text of the row being computed */
-    int rows_done, rows_total; /* of this process */
+    const char *config;                         /* canonical text of the row being computed */
+    int rows_done, rows_total;                  /* of this process */
     int64_t images_done, images_total, correct; /* of the running pass */
     double pass_seconds;                        /* since the pass began */
     double seconds_left;                        /* estimate; negative: not known yet */

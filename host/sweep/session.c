@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "util/file.h"
-#include "util/rng.h"
 
 /* Activations of a batch should stay in a core's cache: this many bytes for the largest node's
  * input and output together, and never more than MAX_BATCH images. Measured, see README. */
@@ -126,8 +125,8 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     WAIO_TRY(st, waio_model_load(&s->model, model, &options->model_paths));
     WAIO_TRY(st, find_data_dir(&data_dir, options, dataset, s->arena));
     s->options.data_dir = data_dir;
-    WAIO_TRY(st,
-             waio_dataset_open(&s->dataset, dataset, options->split, data_dir, options->images));
+    WAIO_TRY(st, waio_dataset_open(&s->dataset, dataset, options->split, data_dir,
+                                   &(waio_selection){.count = options->images}));
     WAIO_TRY(st, check_fit(s));
     WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
     WAIO_TRY(st, compile(s));
@@ -159,7 +158,7 @@ void waio_session_close(waio_session *s)
 typedef struct calibration {
     waio_session *session;
     waio_dataset *dataset;
-    int64_t *index; /* images to look at */
+    int64_t *index; /* of the images, whole batches */
     int64_t count;
     waio_quant_binding binding;
     waio_ranges *ranges; /* one a worker */
@@ -186,27 +185,16 @@ static waio_status calibrate_chunk(void *payload, int worker, int64_t chunk)
     return waio_program_run(s->program, &c->binding.binding, workspace, all, &hook);
 }
 
-/* `count` different images in a seeded order: the head of a Fisher-Yates shuffle. The last batch is
- * filled up with the first images, which count anyway. */
-static waio_status choose_images(calibration *c, int64_t asked, int64_t seed, int64_t batch,
-                                 waio_arena *arena)
+/* All images of the sample in order; the last batch is filled up with the first ones, which count
+ * anyway. */
+static waio_status number_images(calibration *c, int64_t batch, waio_arena *arena)
 {
     waio_status st = WAIO_OK;
-    waio_rng rng = {(uint64_t)seed};
-    int64_t total = c->dataset->count;
 
-    c->count = asked < total ? asked : total;
-    WAIO_NEW(st, c->index, arena, (size_t)(total + batch));
-    for (int64_t i = 0; i < total; i++)
-        c->index[i] = i;
-    for (int64_t i = 0; i < c->count; i++) {
-        int64_t j = i + (int64_t)waio_rng_below(&rng, (uint64_t)(total - i));
-        int64_t other = c->index[j];
-        c->index[j] = c->index[i];
-        c->index[i] = other;
-    }
-    for (int64_t i = 0; i < batch; i++)
-        c->index[c->count + i] = c->index[i % c->count];
+    c->count = c->dataset->count;
+    WAIO_NEW(st, c->index, arena, (size_t)(c->count + batch));
+    for (int64_t i = 0; i < c->count + batch; i++)
+        c->index[i] = i % c->count;
 done:
     return st;
 }
@@ -225,10 +213,12 @@ waio_status waio_session_calibrate(waio_session *s)
     arena = waio_arena_new();
     if (!arena)
         return WAIO_ENOMEM;
-    WAIO_TRY(st, waio_dataset_open(&c.dataset, s->dataset->name, s->options.calibration_split,
-                                   s->options.data_dir, 0));
-    WAIO_TRY(st, choose_images(&c, s->options.calibration_images, s->options.calibration_seed,
-                               batch, arena));
+    WAIO_TRY(st,
+             waio_dataset_open(&c.dataset, s->dataset->name, s->options.calibration_split,
+                               s->options.data_dir,
+                               &(waio_selection){.sample = s->options.calibration_images,
+                                                 .seed = (uint64_t)s->options.calibration_seed}));
+    WAIO_TRY(st, number_images(&c, batch, arena));
     WAIO_TRY(st, waio_quantizer_bind(s->quantizer, &request, &c.binding));
     WAIO_NEW(st, c.ranges, arena, (size_t)s->options.threads);
     for (int t = 0; t < s->options.threads; t++)
@@ -270,14 +260,4 @@ const waio_outcome *waio_session_float(const waio_session *session)
 int waio_session_fallbacks(const waio_session *session)
 {
     return waio_program_fallbacks(session->program);
-}
-
-int64_t waio_session_batch(const waio_session *session)
-{
-    return waio_program_batch(session->program);
-}
-
-int waio_session_weighted(const waio_session *session)
-{
-    return session->roles.weighted_count;
 }

@@ -29,10 +29,11 @@ typedef struct waio_session_options {
     const char *calibration_split;
     int64_t calibration_images;
     int64_t calibration_seed;
-    int threads;     /* workers; at least 1 */
-    int64_t batch;   /* 0: chosen from the network */
-    int64_t memory;  /* budget in bytes for everything that the session holds */
-    /* A session of the same model and data whose float predictions are taken over; NULL: evaluate. */
+    int threads;    /* workers; at least 1 */
+    int64_t batch;  /* 0: chosen from the network */
+    int64_t memory; /* budget in bytes for everything that the session holds */
+    /* A session of the same model and data whose float predictions are taken over; NULL: evaluate.
+     */
     const struct waio_session *float_of;
 } waio_session_options;
 
@@ -54,10 +55,10 @@ void waio_session_close(waio_session *session);
 /* What a pass found for one configuration. */
 typedef struct waio_outcome {
     int64_t images, correct;
-    int64_t agree;          /* images with the float network's prediction */
-    int64_t nan_images;     /* images with a NaN among their scores */
-    bool constant;          /* every image got the same class */
-    double seconds;         /* of the whole pass */
+    int64_t agree;      /* images with the float network's prediction */
+    int64_t nan_images; /* images with a NaN among their scores */
+    bool constant;      /* every image got the same class */
+    double seconds;     /* of the whole pass */
     int64_t size_bytes;
 } waio_outcome;
 
@@ -80,9 +81,6 @@ const waio_model *waio_session_model(const waio_session *session);
 const waio_dataset *waio_session_dataset(const waio_session *session);
 const waio_outcome *waio_session_float(const waio_session *session);
 int waio_session_fallbacks(const waio_session *session);
-int64_t waio_session_batch(const waio_session *session);
-/* Layers with weights. */
-int waio_session_weighted(const waio_session *session);
 
 /* Lets every running pass end soon with WAIO_EINTERRUPTED. Safe in a signal handler. */
 void waio_interrupt(void);

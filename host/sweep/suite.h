@@ -36,14 +36,14 @@ typedef struct waio_suite {
         const char *activations; /* "auto" (default: asymmetric to 8 bits), "symmetric",
                                     "asymmetric" */
     } method;
-    const char *mapping;     /* "quantized_bits" */
+    const char *mapping;      /* "quantized_bits" */
     waio_int_list W, A, I, O; /* bits as in quant/precision.h */
-    waio_int_list first_n;   /* layers left unquantized; default [0] */
-    const char *feed;        /* "quantized" (default) or "raw" */
-    const char *engine;      /* "simulate" */
+    waio_int_list first_n;    /* layers left unquantized; default [0] */
+    const char *feed;         /* "quantized" (default) or "raw" */
+    const char *engine;       /* "simulate" */
     struct {
-        int images; /* 1 to 1,000,000; default 256 */
-        int seed;   /* default 1 */
+        int images;        /* 1 to 1,000,000; default 256 */
+        int seed;          /* default 1 */
         const char *split; /* default "train" */
     } calibration;
     int seed; /* default 1 */

@@ -13,7 +13,6 @@ enum { ALIGN = 64 };
 struct waio_arena {
     void **items;
     size_t count, capacity;
-    size_t bytes;
 };
 
 waio_arena *waio_arena_new(void)
@@ -62,7 +61,6 @@ void *waio_arena_alloc(waio_arena *arena, size_t bytes)
     void *p = waio_aligned_calloc(bytes);
     if (p) {
         arena->items[arena->count++] = p;
-        arena->bytes += bytes;
     }
     return p;
 }
@@ -100,9 +98,4 @@ char *waio_arena_printf(waio_arena *arena, const char *format, ...)
         va_end(args);
     }
     return text;
-}
-
-size_t waio_arena_bytes(const waio_arena *arena)
-{
-    return arena->bytes;
 }

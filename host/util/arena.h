@@ -22,9 +22,6 @@ char *waio_arena_strdup(waio_arena *arena, const char *text);
 char *waio_arena_printf(waio_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Bytes handed out so far. */
-size_t waio_arena_bytes(const waio_arena *arena);
-
 #define WAIO_NEW(st, out, arena, count)                                                            \
     do {                                                                                           \
         (out) = waio_arena_array((arena), (count), sizeof *(out));                                 \

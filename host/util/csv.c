@@ -1,87 +1,199 @@
 #include "util/csv.h"
 
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-waio_status waio_text_add(waio_text *text, const char *bytes, size_t count)
+/* ---- reading -------------------------------------------------------------------------------- */
+
+typedef enum scan_end {
+    SCAN_COMMA,
+    SCAN_LINE,
+    SCAN_TEXT_END,
+    SCAN_QUOTE,
+    SCAN_ZERO,
+    SCAN_CR
+} scan_end;
+
+/* What stands behind a field: moves `p` to it. A line end is its first byte, CR or LF. */
+static scan_end scan_delimiter(const char *p, const char *end)
 {
-    if (text->size + count + 1 > text->capacity) {
-        size_t capacity = (text->size + count + 1) * 2;
-        char *data = realloc(text->data, capacity);
-        if (!data)
-            return waio_error(WAIO_ENOMEM, "out of memory");
-        text->data = data;
-        text->capacity = capacity;
+    if (p == end)
+        return SCAN_TEXT_END;
+    switch (*p) {
+    case ',':
+        return SCAN_COMMA;
+    case '\n':
+        return SCAN_LINE;
+    case '\r':
+        return p + 1 == end ? SCAN_TEXT_END : p[1] == '\n' ? SCAN_LINE : SCAN_CR;
+    default:
+        return SCAN_QUOTE; /* text behind a closing quote, or a quote in a plain field */
     }
-    memcpy(text->data + text->size, bytes, count);
-    text->size += count;
-    text->data[text->size] = '\0';
+}
+
+static scan_end scan_field(const char **at, const char *end)
+{
+    const char *p = *at;
+
+    if (p < end && *p == '"') {
+        for (p++;; p++) {
+            while (p < end && *p != '"' && *p)
+                p++;
+            if (p == end)
+                return SCAN_TEXT_END;
+            if (!*p)
+                break;
+            if (p + 1 == end || p[1] != '"') { /* not a doubled one: the closing quote */
+                p++;
+                break;
+            }
+            p++;
+        }
+    } else {
+        while (p < end && *p && !strchr(",\r\n\"", *p))
+            p++;
+    }
+    *at = p;
+    return p < end && !*p ? SCAN_ZERO : scan_delimiter(p, end);
+}
+
+/* Turns [start, stop) into the field's text, ended by a zero byte at or before `stop`. */
+static void unquote(char *start, char *stop)
+{
+    *stop = '\0';
+    if (*start != '"')
+        return;
+    char *to = start;
+    for (char *p = start + 1; p < stop - 1; p++) {
+        *to++ = *p;
+        if (*p == '"')
+            p++;
+    }
+    *to = '\0';
+}
+
+static int count_lines(const char *p, const char *end)
+{
+    int n = 0;
+    while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
+        n++;
+        p++;
+    }
+    return n;
+}
+
+waio_status waio_csv_next(waio_csv *csv, waio_csv_record *record, char **field, int capacity)
+{
+    const char *p = csv->at;
+    char *stop = csv->at;
+    scan_end found = SCAN_COMMA;
+
+    *record = (waio_csv_record){.line = csv->line};
+    for (; found == SCAN_COMMA; p++, record->count++) {
+        if (record->count < capacity)
+            field[record->count] = csv->at + (p - csv->at);
+        found = scan_field(&p, csv->end);
+        stop = csv->at + (p - csv->at);
+        if (found != SCAN_COMMA && found != SCAN_LINE)
+            break;
+    }
+    /* What is wrong with a line that has no end is that it was cut off. */
+    if (found == SCAN_TEXT_END ||
+        (found != SCAN_LINE && !memchr(stop, '\n', (size_t)(csv->end - stop))))
+        return WAIO_OK;
+    if (found != SCAN_LINE)
+        return waio_error(WAIO_EINPUT, "%s in field %d",
+                          found == SCAN_ZERO    ? "a zero byte"
+                          : found == SCAN_QUOTE ? "a quote that does not enclose the field"
+                                                : "a carriage return without line feed",
+                          record->count + 1);
+    char *next = stop + (*stop == '\r' ? 2 : 1);
+    csv->line += count_lines(csv->at, next);
+    record->whole = true;
+    for (int i = 0; i < record->count && record->count <= capacity; i++)
+        unquote(field[i], i + 1 == record->count ? stop : field[i + 1] - 1);
+    csv->at = next;
     return WAIO_OK;
 }
 
-waio_status waio_csv_add_field(waio_text *text, const char *field, int first)
+bool waio_csv_holds_record(const char *at, const char *end, int count)
 {
-    waio_status st = WAIO_OK;
+    const char *newline;
 
-    if (!first)
-        WAIO_TRY(st, waio_text_add(text, ",", 1));
-    if (field[strcspn(field, ",\"\r\n")] == '\0')
-        return waio_text_add(text, field, strlen(field));
-    WAIO_TRY(st, waio_text_add(text, "\"", 1));
-    for (; *field; field++)
-        WAIO_TRY(st, waio_text_add(text, *field == '"' ? "\"\"" : field, *field == '"' ? 2 : 1));
-    WAIO_TRY(st, waio_text_add(text, "\"", 1));
-done:
-    return st;
-}
-
-/* Reads a quoted field from behind its first quote; writes it to `out` and returns the place behind
- * the closing quote, NULL if there is none. */
-static char *quoted(char *in, char **out, int *lines)
-{
-    for (; *in; in++) {
-        if (*in == '"' && in[1] != '"')
-            return in + 1;
-        in += *in == '"';
-        *lines += *in == '\n';
-        *(*out)++ = *in;
-    }
-    return NULL;
-}
-
-int waio_csv_next(char **field, int most, char **at, int *lines)
-{
-    char *in = *at;
-    int count = 0;
-
-    if (!*in)
-        return 0;
-    for (;;) {
-        char *start = in, *out = in;
-        if (*in == '"') {
-            in = quoted(in + 1, &out, lines);
-            if (!in)
-                return -1;
-        } else {
-            in += strcspn(in, ",\"\n");
-            out = in;
-            if (in > start && *in == '\n' && in[-1] == '\r')
-                out--;
+    for (; at < end && (newline = memchr(at, '\n', (size_t)(end - at))); at = newline + 1) {
+        const char *p = at;
+        int fields = 1;
+        scan_end found = scan_field(&p, newline + 1);
+        for (; found == SCAN_COMMA; fields++) {
+            p++;
+            found = scan_field(&p, newline + 1);
         }
-        if (count < most)
-            field[count] = start;
-        count++;
-        char end = *in == '\r' && in[1] == '\n' ? *++in : *in;
-        if (end == '\0')
-            return -1;
-        if (end != ',' && end != '\n')
-            return -2;
-        *out = '\0';
-        in++;
-        if (end == '\n')
-            break;
+        if (found == SCAN_LINE && fields == count)
+            return true;
     }
-    ++*lines;
-    *at = in;
-    return count;
+    return false;
+}
+
+/* ---- writing, numbers ----------------------------------------------------------------------- */
+
+void waio_csv_put(FILE *out, const char *text)
+{
+    if (!text)
+        return;
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, out);
+        return;
+    }
+    putc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            putc('"', out);
+        putc(*text, out);
+    }
+    putc('"', out);
+}
+
+/* The locale of numbers in files; glibc and musl hand out one that is static. */
+static locale_t c_locale(void)
+{
+    return newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+void waio_real_text(char text[32], double value)
+{
+    text[0] = '\0';
+    if (isnan(value))
+        return;
+    locale_t c = c_locale(), old = uselocale(c);
+    snprintf(text, 32, "%.9g", value);
+    uselocale(old);
+    freelocale(c);
+}
+
+bool waio_real_parse(double *value, const char *text)
+{
+    char *end = NULL;
+
+    *value = NAN;
+    if (text[0] == '\0')
+        return true;
+    bool infinite = strcmp(text, "inf") == 0 || strcmp(text, "-inf") == 0;
+    if (!infinite && text[strspn(text, "0123456789+-.e")] != '\0')
+        return false; /* no hexadecimal numbers, no white space, no "nan" */
+    locale_t c = c_locale();
+    *value = strtod_l(text, &end, c);
+    freelocale(c);
+    return end != text && *end == '\0' && (infinite || isfinite(*value));
+}
+
+bool waio_count_parse(int64_t *value, const char *text)
+{
+    if (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0')
+        return false;
+    errno = 0;
+    *value = strtoll(text, NULL, 10);
+    return errno == 0;
 }

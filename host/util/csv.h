@@ -1,28 +1,43 @@
-/* Comma-separated values as RFC 4180 has them: a field with a comma, a quote or a line end stands
- * in quotes, quotes inside are doubled. Lines end in \n; \r\n is read as well. */
+/* CSV after RFC 4180, read strictly, and numbers as text that no locale changes. Lines end in LF; a
+ * reader also takes CR LF, which spreadsheets write. */
 #ifndef WAIO_UTIL_CSV_H
 #define WAIO_UTIL_CSV_H
 
-#include <stddef.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 
 #include "util/status.h"
 
-/* A growing text. Starts as {0}; release `data` with free(). */
-typedef struct waio_text {
-    char *data; /* zero-terminated once something was added */
-    size_t size, capacity;
-} waio_text;
+/* A place in a CSV text that lies in memory. */
+typedef struct waio_csv {
+    char *at, *end;
+    int line; /* of `at`, from 1 */
+} waio_csv;
 
-waio_status waio_text_add(waio_text *text, const char *bytes, size_t count);
+typedef struct waio_csv_record {
+    int line;   /* that it starts in */
+    int count;  /* its fields */
+    bool whole; /* false: the text ends inside this record, at is left at its start */
+} waio_csv_record;
 
-/* Appends one field, quoted if need be; `first` leaves out the comma in front. */
-waio_status waio_csv_add_field(waio_text *text, const char *field, int first);
+/* Reads the record at csv->at (which is before csv->end) and moves on behind it. Fields are
+ * unquoted in place and end in a zero byte; with more than `capacity` of them they are only
+ * counted. WAIO_EINPUT, without file and line, for a stray quote, CR or zero byte; record->line is
+ * set then too. */
+waio_status waio_csv_next(waio_csv *csv, waio_csv_record *record, char **field, int capacity);
 
-/* Cuts one record out of `*at` (zero-terminated, changed in place): fields of up to `most` are
- * pointed to by `field`. `*at` moves behind the record's line end, `*lines` grows by its lines.
- * Returns the number of fields (also when there are more than `most`), 0 at the end of the text, -1
- * if the text ends inside a record (no line end, or an open quote), -2 if a quote stands where none
- * may. */
-int waio_csv_next(char **field, int most, char **at, int *lines);
+/* Whether a line of [at, end) is by itself a whole record of `count` fields. */
+bool waio_csv_holds_record(const char *at, const char *end, int count);
+
+/* Writes one field, quoted if it must be; NULL is written as nothing. */
+void waio_csv_put(FILE *out, const char *text);
+
+/* A double as %.9g, "inf" and "-inf"; nothing for NaN. */
+void waio_real_text(char text[32], double value);
+/* The same back ("" is NaN); false if `text` is anything else. */
+bool waio_real_parse(double *value, const char *text);
+/* Digits only; false also if it is too large. */
+bool waio_count_parse(int64_t *value, const char *text);
 
 #endif

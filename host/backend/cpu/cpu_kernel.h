@@ -30,7 +30,6 @@ bool waio_cpu_binary_supported(const waio_graph *graph, const waio_node *node);
 waio_status waio_dnnl_state_create(waio_dnnl_state **state, const waio_kernel *kernel);
 void waio_dnnl_state_destroy(waio_dnnl_state *state);
 size_t waio_dnnl_scratch_bytes(const waio_dnnl_state *state);
-const char *waio_dnnl_implementation(const waio_dnnl_state *state);
 waio_status waio_dnnl_pack(const waio_dnnl_state *state, void **packed, size_t *bytes,
                            const float *weight);
 waio_status waio_dnnl_run(const waio_kernel *kernel, const waio_kernel_args *args);

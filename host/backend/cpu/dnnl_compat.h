@@ -41,8 +41,7 @@ typedef struct waio_dnnl_problem {
 
 /* The primitive and the layout that it wants its weight in. */
 waio_status waio_dnnl_create(dnnl_primitive_t *primitive, waio_md *weight_md, size_t *scratch,
-                             const char **implementation, dnnl_engine_t engine,
-                             const waio_dnnl_problem *problem);
+                             dnnl_engine_t engine, const waio_dnnl_problem *problem);
 
 /* A descriptor of float32 with the given strides (`strides` NULL: any layout). */
 static inline dnnl_status_t waio_md_create(waio_md *md, int rank, const dnnl_dims_t dims,

@@ -15,7 +15,6 @@ struct waio_dnnl_state {
     waio_md src_md, dst_md, bias_md, scratch_md;
     dnnl_primitive_t primitive;
     size_t scratch_bytes;
-    const char *implementation;
 };
 
 static dnnl_engine_t engine;
@@ -126,8 +125,8 @@ waio_status waio_dnnl_state_create(waio_dnnl_state **state, const waio_kernel *k
     else
         dense_problem(&s->problem, kernel);
     s->problem.bias = kernel->node->input_count == 3;
-    WAIO_TRY(st, waio_dnnl_create(&s->primitive, &s->weight_md, &s->scratch_bytes,
-                                  &s->implementation, engine, &s->problem));
+    WAIO_TRY(
+        st, waio_dnnl_create(&s->primitive, &s->weight_md, &s->scratch_bytes, engine, &s->problem));
     WAIO_TRY(st, user_descriptors(s));
     *state = s;
     s = NULL;
@@ -154,11 +153,6 @@ void waio_dnnl_state_destroy(waio_dnnl_state *state)
 size_t waio_dnnl_scratch_bytes(const waio_dnnl_state *state)
 {
     return state->scratch_bytes;
-}
-
-const char *waio_dnnl_implementation(const waio_dnnl_state *state)
-{
-    return state->implementation;
 }
 
 waio_status waio_dnnl_pack(const waio_dnnl_state *state, void **packed, size_t *bytes,
