@@ -97,4 +97,102 @@ WAIO_HD float waio_round_to_half(float x)
     return x == x ? copysignf(rounded, x) : x;
 }
 
+/* ---- integer requantization ------------------------------------------------------------------
+ * An integer accumulator becomes a code through a real multiplier M = s_in * s_w / s_out, held as a
+ * 31-bit multiplier m and a shift e: M = m * 2^(e - 31), e positive to the left. The rules are
+ * those of TensorFlow Lite's reference kernels (its 8-bit quantization specification; gemmlowp,
+ * doc/quantization.md): */
+
+typedef struct waio_multiplier {
+    int32_t m;
+    int32_t shift;
+} waio_multiplier;
+
+/* The rounding of a requantization, recorded in rows. */
+typedef enum waio_requant {
+    WAIO_REQUANT_DOUBLE, /* high product, rounded, then a rounding shift: TensorFlow Lite's default
+                          */
+    WAIO_REQUANT_SINGLE, /* one 64-bit rounding shift (TFLITE_SINGLE_ROUNDING) */
+    WAIO_REQUANT_FLOAT   /* float64 product, rounded half away from zero */
+} waio_requant;
+
+#ifndef __CUDACC__
+/* m and shift of a real multiplier >= 0; below 2^-32 it is 0. Host only. */
+static inline waio_multiplier waio_multiplier_of(double real)
+{
+    int exponent = 0;
+    double fraction = frexp(real, &exponent);
+    int64_t m = (int64_t)round(fraction * 2147483648.0);
+
+    if (m == INT64_C(2147483648)) {
+        m /= 2;
+        exponent++;
+    }
+    if (exponent < -31 || real == 0) {
+        m = 0;
+        exponent = 0;
+    }
+    return (waio_multiplier){(int32_t)m, exponent};
+}
+#endif
+
+/* Bits of x moved to the left, the rest dropped, as two's complement does it. */
+WAIO_HD int32_t waio_wrap_shift_left(int32_t x, int shift)
+{
+    return (int32_t)((uint32_t)x << shift);
+}
+
+/* The upper half of 2ab, rounded: half goes up for products >= 0 and down for others. */
+WAIO_HD int32_t waio_saturating_rounding_doubling_high_mul(int32_t a, int32_t b)
+{
+    int64_t product = (int64_t)a * b;
+    int64_t nudge = product >= 0 ? INT64_C(1) << 30 : 1 - (INT64_C(1) << 30);
+
+    if (a == INT32_MIN && b == INT32_MIN)
+        return INT32_MAX;
+    return (int32_t)((product + nudge) / (INT64_C(1) << 31)); /* truncates */
+}
+
+/* x / 2^shift, half away from zero; shift 0 to 31. */
+WAIO_HD int32_t waio_rounding_divide_by_power_of_two(int32_t x, int shift)
+{
+    int32_t mask = (int32_t)((UINT32_C(1) << shift) - 1);
+    int32_t remainder = x & mask, threshold = (mask >> 1) + (x < 0);
+
+    return (x >> shift) + (remainder > threshold);
+}
+
+/* x * M by the named rounding. `real` is only read for WAIO_REQUANT_FLOAT. */
+WAIO_HD int32_t waio_multiply_by_quantized(int32_t x, waio_multiplier mult, double real,
+                                           waio_requant rounding)
+{
+    if (rounding == WAIO_REQUANT_DOUBLE) {
+        int left = mult.shift > 0 ? mult.shift : 0, right = mult.shift > 0 ? 0 : -mult.shift;
+        return waio_rounding_divide_by_power_of_two(
+            waio_saturating_rounding_doubling_high_mul(waio_wrap_shift_left(x, left), mult.m),
+            right);
+    }
+    if (rounding == WAIO_REQUANT_SINGLE) {
+        int total = 31 - mult.shift;
+        return (int32_t)(((int64_t)x * mult.m + (INT64_C(1) << (total - 1))) >> total);
+    }
+    double y = (double)x * real;
+    y = y < -2147483648.0 ? -2147483648.0 : y > 2147483647.0 ? 2147483647.0 : y;
+    return (int32_t)round(y);
+}
+
+/* The same for a 64-bit accumulator (16x8): the multiplier keeps 16 bits. |x| < 2^47. */
+WAIO_HD int32_t waio_multiply_by_quantized_64(int64_t x, waio_multiplier mult)
+{
+    int32_t reduced = mult.m < 0x7FFF0000 ? (mult.m + (1 << 15)) >> 16 : 0x7FFF;
+    int total = 15 - mult.shift;
+
+    return (int32_t)((x * reduced + (INT64_C(1) << (total - 1))) >> total);
+}
+
+WAIO_HD int32_t waio_clampi(int32_t x, int32_t lo, int32_t hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
 #endif

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LADDER = {
     "util": [],
     "tensor": ["util", "kernels"],
-    "graph": ["util", "tensor"],
+    "graph": ["util", "tensor", "kernels"],
     "import": ["util", "tensor", "graph"],
     "models": ["util", "tensor", "graph", "import"],
     "backend": ["util", "tensor", "graph", "kernels"],

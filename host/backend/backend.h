@@ -41,7 +41,7 @@ typedef struct waio_backend {
     /* Brings a weighted node's weight (OHWI or (out,in), as in the graph) into the kernel's own
      * layout: `packed` is released with free(), `bytes` says its size. */
     waio_status (*pack)(const waio_kernel *kernel, void **packed, size_t *bytes,
-                        const float *weight);
+                        const void *weight);
 
     waio_status (*run)(const waio_kernel *kernel, const waio_kernel_args *args);
 

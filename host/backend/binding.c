@@ -17,8 +17,9 @@ waio_status waio_float_binding_create(waio_float_binding *out, const waio_progra
         size_t bytes = 0;
         if (!waio_op_weighted(node->op))
             continue;
+        const waio_value *weight = &graph->value[node->input[1]];
         WAIO_TRY(st, waio_program_pack(program, n, &b.packed[n], &bytes,
-                                       graph->value[node->input[1]].data));
+                                       weight->codes ? weight->codes : weight->data));
         b.constant[node->input[1]] = b.packed[n]; /* read by this node alone: graph.h */
         b.bytes += bytes;
     }

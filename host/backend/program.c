@@ -244,7 +244,7 @@ done:
 }
 
 waio_status waio_program_pack(const waio_program *program, int node, void **packed, size_t *bytes,
-                              const float *weight)
+                              const void *weight)
 {
     return program->step[node].backend->pack(program->step[node].kernel, packed, bytes, weight);
 }

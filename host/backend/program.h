@@ -73,7 +73,7 @@ bool waio_value_crosses(const waio_program *program, int id, int node);
 
 /* Packs a weighted node's weight for its kernel; released with free(). */
 waio_status waio_program_pack(const waio_program *program, int node, void **packed, size_t *bytes,
-                              const float *weight);
+                              const void *weight);
 
 int64_t waio_program_batch(const waio_program *program);
 const waio_graph *waio_program_graph(const waio_program *program);

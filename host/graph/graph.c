@@ -199,7 +199,8 @@ waio_status waio_graph_add_codes(waio_graph *graph, int *id, const char *name,
     void *numbers = NULL;
 
     WAIO_TRY(st, add_value(graph, id, name, shape));
-    numbers = waio_arena_array(graph->arena, (size_t)waio_shape_count(shape), waio_type_bytes(type));
+    numbers =
+        waio_arena_array(graph->arena, (size_t)waio_shape_count(shape), waio_type_bytes(type));
     if (!numbers)
         return WAIO_ENOMEM;
     WAIO_TRY(st, copy_params(graph, &graph->value[*id], type, params));

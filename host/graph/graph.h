@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "kernels/qmath.h"
 #include "tensor/shape.h"
 #include "util/arena.h"
 #include "util/status.h"
@@ -107,18 +108,12 @@ typedef struct waio_value_params {
 typedef struct waio_value {
     const char *name;
     waio_shape shape;
-    waio_type type;            /* F32 unless set otherwise */
-    waio_value_params params;  /* of integer types */
-    const float *data; /* a float constant's numbers, in the graph's arena; NULL: computed or input */
+    waio_type type;           /* F32 unless set otherwise */
+    waio_value_params params; /* of integer types */
+    const float
+        *data; /* a float constant's numbers, in the graph's arena; NULL: computed or input */
     const void *codes; /* an integer constant's codes, of `type`, in the graph's arena */
 } waio_value;
-
-/* The rounding of integer requantization (spec: TensorFlow Lite), recorded in rows. */
-typedef enum waio_requant {
-    WAIO_REQUANT_DOUBLE, /* high multiplication, then a rounding shift: TensorFlow Lite's default */
-    WAIO_REQUANT_SINGLE, /* one 64-bit rounding shift (TFLITE_SINGLE_ROUNDING) */
-    WAIO_REQUANT_FLOAT   /* float64 multiplication, rounded half away from zero */
-} waio_requant;
 
 typedef struct waio_graph {
     waio_arena *arena; /* names, constants and node parameters live here */
@@ -145,8 +140,8 @@ waio_status waio_graph_add_input(waio_graph *graph, int *id, const char *name,
 /* A constant of zeros; `data` (if not NULL) receives its writable numbers. */
 waio_status waio_graph_add_const(waio_graph *graph, int *id, const char *name,
                                  const waio_shape *shape, float **data);
-/* A constant of integer codes, zeroed; `codes` receives the writable codes (int8_t, int16_t, int32_t
- * or int64_t as `type` says). `params` is copied with its arrays. */
+/* A constant of integer codes, zeroed; `codes` receives the writable codes (int8_t, int16_t,
+ * int32_t or int64_t as `type` says). `params` is copied with its arrays. */
 waio_status waio_graph_add_codes(waio_graph *graph, int *id, const char *name,
                                  const waio_shape *shape, waio_type type,
                                  const waio_value_params *params, void **codes);

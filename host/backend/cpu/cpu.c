@@ -5,6 +5,7 @@
 
 #include "backend/cpu/cpu_kernel.h"
 #include "backend/ref/ref.h"
+#include "backend/ref/refq.h"
 #include "util/simd.h"
 
 static waio_cpu_loop *loop_of(const waio_graph *graph, const waio_node *node, const char **reason)
@@ -47,6 +48,10 @@ static waio_cpu_loop *loop_of(const waio_graph *graph, const waio_node *node, co
 
 static bool cpu_supports(const waio_graph *graph, const waio_node *node, const char **reason)
 {
+    if (waio_refq_wanted(graph, node)) {
+        *reason = "integer nodes run on the reference";
+        return false;
+    }
     return waio_op_weighted(node->op) || loop_of(graph, node, reason) != NULL;
 }
 
@@ -88,7 +93,7 @@ static size_t cpu_scratch_bytes(const waio_kernel *kernel)
 }
 
 static waio_status cpu_pack(const waio_kernel *kernel, void **packed, size_t *bytes,
-                            const float *weight)
+                            const void *weight)
 {
     return waio_dnnl_pack(kernel->dnnl, packed, bytes, weight);
 }

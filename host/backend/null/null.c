@@ -40,7 +40,7 @@ static size_t null_scratch_bytes(const waio_kernel *kernel)
 }
 
 static waio_status null_pack(const waio_kernel *kernel, void **packed, size_t *bytes,
-                             const float *weight)
+                             const void *weight)
 {
     (void)kernel;
     (void)weight;

@@ -1,4 +1,5 @@
 /* Elementwise ops: batch norm, clip, logistic, and the two-input ops with numpy broadcasting. */
+#include <assert.h>
 #include <math.h>
 
 #include "backend/ref/ref.h"
@@ -28,8 +29,7 @@ void waio_ref_logistic(const waio_ref_call *c)
         c->y[i] = (float)(1.0 / (1.0 + exp(-(double)c->x[0][i])));
 }
 
-/* Element of a broadcast operand that belongs to output element `index`. */
-static float operand(const waio_shape *shape, const float *x, const waio_shape *out, int64_t index)
+int64_t waio_broadcast_offset(const waio_shape *shape, const waio_shape *out, int64_t index)
 {
     int64_t offset = 0, stride = 1;
 
@@ -42,7 +42,12 @@ static float operand(const waio_shape *shape, const float *x, const waio_shape *
         offset += shape->dim[d] == 1 ? 0 : at * stride;
         stride *= shape->dim[d];
     }
-    return x[offset];
+    return offset;
+}
+
+static float operand(const waio_shape *shape, const float *x, const waio_shape *out, int64_t index)
+{
+    return x[waio_broadcast_offset(shape, out, index)];
 }
 
 static float add(float a, float b)
@@ -90,4 +95,17 @@ void waio_ref_mul(const waio_ref_call *c)
 void waio_ref_maximum(const waio_ref_call *c)
 {
     binary(c, larger);
+}
+
+/* Conversions run among the integer kernels, which are called for every integer value. */
+void waio_ref_quantize(const waio_ref_call *c)
+{
+    (void)c;
+    assert(!"quantize without an integer value");
+}
+
+void waio_ref_dequantize(const waio_ref_call *c)
+{
+    (void)c;
+    assert(!"dequantize without an integer value");
 }

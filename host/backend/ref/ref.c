@@ -4,11 +4,15 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "backend/ref/refq.h"
 
 struct waio_kernel {
     const waio_node *node;
     waio_shape in[WAIO_MAX_INPUTS], out;
-    int64_t weight_count;
+    size_t weight_bytes;
+    bool integer; /* runs the integer kernels on these: */
+    waio_requant requant;
+    waio_refq_tensor in_q[WAIO_MAX_INPUTS], out_q;
 };
 
 waio_shape waio_batched_shape(const waio_graph *graph, int id, int64_t batch)
@@ -42,18 +46,35 @@ static bool ref_supports(const waio_graph *graph, const waio_node *node, const c
     return true;
 }
 
+static waio_refq_tensor tensor_of(const waio_graph *graph, int id, int64_t batch)
+{
+    const waio_value *value = &graph->value[id];
+    return (waio_refq_tensor){waio_batched_shape(graph, id, batch), value->type, value->params,
+                              NULL};
+}
+
 static waio_status ref_create(waio_kernel **kernel, const waio_graph *graph, const waio_node *node,
                               int64_t batch)
 {
+    bool integer = waio_refq_wanted(graph, node);
+    waio_status st = integer ? waio_refq_check(graph, node) : WAIO_OK;
+    if (st != WAIO_OK)
+        return st;
     waio_kernel *k = calloc(1, sizeof *k);
     if (!k)
         return waio_error(WAIO_ENOMEM, "out of memory");
     k->node = node;
+    k->integer = integer;
+    k->requant = graph->requant;
+    for (int i = 0; i < node->input_count; i++)
+        k->in_q[i] = tensor_of(graph, node->input[i], batch);
+    k->out_q = tensor_of(graph, node->output, batch);
     for (int i = 0; i < node->input_count; i++)
         k->in[i] = waio_batched_shape(graph, node->input[i], batch);
     k->out = waio_batched_shape(graph, node->output, batch);
     if (waio_op_weighted(node->op))
-        k->weight_count = waio_shape_count(&k->in[1]);
+        k->weight_bytes = (size_t)waio_shape_count(&k->in[1]) *
+                          waio_type_bytes(graph->value[node->input[1]].type);
     *kernel = k;
     return WAIO_OK;
 }
@@ -70,9 +91,9 @@ static size_t ref_scratch_bytes(const waio_kernel *kernel)
 }
 
 static waio_status ref_pack(const waio_kernel *kernel, void **packed, size_t *bytes,
-                            const float *weight)
+                            const void *weight)
 {
-    *bytes = (size_t)kernel->weight_count * sizeof *weight;
+    *bytes = kernel->weight_bytes;
     *packed = waio_aligned_calloc(*bytes);
     if (!*packed)
         return WAIO_ENOMEM;
@@ -83,7 +104,17 @@ static waio_status ref_pack(const waio_kernel *kernel, void **packed, size_t *by
 static waio_status ref_run(const waio_kernel *kernel, const waio_kernel_args *args)
 {
     const float *x[WAIO_MAX_INPUTS];
+    waio_refq_tensor in[WAIO_MAX_INPUTS];
 
+    if (kernel->integer) {
+        for (int i = 0; i < kernel->node->input_count; i++) {
+            in[i] = kernel->in_q[i];
+            in[i].data = args->input[i];
+        }
+        waio_refq_run(
+            &(waio_refq_call){kernel->node, kernel->requant, in, kernel->out_q, args->output});
+        return WAIO_OK;
+    }
     for (int i = 0; i < kernel->node->input_count; i++)
         x[i] = args->input[i];
     waio_ref_run(&(waio_ref_call){kernel->node, kernel->in, &kernel->out, x, args->output});

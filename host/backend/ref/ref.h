@@ -24,4 +24,10 @@ void waio_ref_run(const waio_ref_call *call);
 /* Shape of value `id` for `batch` images (constants as they are). */
 waio_shape waio_batched_shape(const waio_graph *graph, int id, int64_t batch);
 
+/* Element of an operand of shape `shape` that belongs to element `index` of the broadcast `out`. */
+int64_t waio_broadcast_offset(const waio_shape *shape, const waio_shape *out, int64_t index);
+
+/* The source cell that nearest resizing takes for output cell `i` of an axis. */
+int64_t waio_ref_nearest(const waio_resize_params *p, int64_t i, int64_t in, int64_t out);
+
 #endif

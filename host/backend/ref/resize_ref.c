@@ -20,7 +20,7 @@ static int64_t limit(int64_t i, int64_t count)
     return i < 0 ? 0 : i >= count ? count - 1 : i;
 }
 
-static int64_t nearest_of(const waio_resize_params *p, int64_t i, int64_t in, int64_t out)
+int64_t waio_ref_nearest(const waio_resize_params *p, int64_t i, int64_t in, int64_t out)
 {
     double source = source_of(p, i, in, out);
     if (p->half_pixel || p->align_corners)
@@ -31,8 +31,8 @@ static int64_t nearest_of(const waio_resize_params *p, int64_t i, int64_t in, in
 static void nearest(const waio_ref_call *c, float *y, int64_t n, int64_t oy, int64_t ox)
 {
     const int64_t *in = c->in[0].dim, *out = c->out->dim;
-    int64_t iy = nearest_of(&c->node->resize, oy, in[1], out[1]);
-    int64_t ix = nearest_of(&c->node->resize, ox, in[2], out[2]);
+    int64_t iy = waio_ref_nearest(&c->node->resize, oy, in[1], out[1]);
+    int64_t ix = waio_ref_nearest(&c->node->resize, ox, in[2], out[2]);
     const float *x = c->x[0] + ((n * in[1] + iy) * in[2] + ix) * in[3];
 
     for (int64_t ch = 0; ch < in[3]; ch++)

@@ -1,0 +1,61 @@
+/* Integer resize: nearest picks codes, bilinear weighs four of them in fixed point with 10 bits per
+ * axis and rounds half away from zero. */
+#include "backend/ref/ref.h"
+#include "backend/ref/refq.h"
+
+enum { ONE = 1 << 10 };
+
+/* Source cells of output cell `i`: position in 1/1024 cells, the cell below and the one above. */
+typedef struct source {
+    int32_t at, lower, upper;
+} source;
+
+static source source_of(const waio_resize_params *p, int64_t i, int64_t in, int64_t out)
+{
+    int32_t scale = (int32_t)((ONE * in + out / 2) / out);
+
+    if (p->align_corners && out > 1)
+        scale = (int32_t)((ONE * (in - 1) + (out - 1) / 2) / (out - 1));
+    int32_t at = (int32_t)i * scale;
+    if (p->half_pixel)
+        at += scale / 2 - ONE / 2;
+    int32_t lower = at / ONE > 0 ? at / ONE : 0;
+    int32_t upper = (at + ONE - 1) / ONE;
+    return (source){at, lower, upper < in - 1 ? upper : (int32_t)in - 1};
+}
+
+static int32_t blend(const waio_refq_call *call, int64_t n, source y, source x, int64_t ch)
+{
+    const int64_t *in = call->in[0].shape.dim;
+    int64_t row0 = (n * in[1] + y.lower) * in[2], row1 = (n * in[1] + y.upper) * in[2];
+    int64_t fy = y.at - ONE * y.lower, fx = x.at - ONE * x.lower;
+    int64_t sum = 0;
+
+    sum += waio_refq_code(&call->in[0], (row0 + x.lower) * in[3] + ch) * (ONE - fy) * (ONE - fx);
+    sum += waio_refq_code(&call->in[0], (row1 + x.lower) * in[3] + ch) * fy * (ONE - fx);
+    sum += waio_refq_code(&call->in[0], (row0 + x.upper) * in[3] + ch) * (ONE - fy) * fx;
+    sum += waio_refq_code(&call->in[0], (row1 + x.upper) * in[3] + ch) * fy * fx;
+    int64_t half = sum > 0 ? INT64_C(1) << 19 : -(INT64_C(1) << 19);
+    return (int32_t)((sum + half) / (INT64_C(1) << 20));
+}
+
+void waio_refq_resize(const waio_refq_call *call)
+{
+    const waio_resize_params *p = &call->node->resize;
+    const int64_t *in = call->in[0].shape.dim, *out = call->out.shape.dim;
+    int64_t at = 0;
+
+    for (int64_t n = 0; n < out[0]; n++)
+        for (int64_t oy = 0; oy < out[1]; oy++)
+            for (int64_t ox = 0; ox < out[2]; ox++) {
+                int64_t iy = waio_ref_nearest(p, oy, in[1], out[1]);
+                int64_t ix = waio_ref_nearest(p, ox, in[2], out[2]);
+                source y = source_of(p, oy, in[1], out[1]), x = source_of(p, ox, in[2], out[2]);
+                for (int64_t ch = 0; ch < out[3]; ch++, at++)
+                    waio_refq_store(
+                        call, at,
+                        p->bilinear ? blend(call, n, y, x, ch)
+                                    : waio_refq_code(&call->in[0],
+                                                     ((n * in[1] + iy) * in[2] + ix) * in[3] + ch));
+            }
+}
