@@ -12,7 +12,7 @@ static const struct {
     {"list", "list the rows that a suite would give, nothing is run", waio_cmd_list},
     {"eval", "evaluate one configuration from options", waio_cmd_eval},
     {"show", "print a network: a line a layer, parameters, MACs", waio_cmd_show},
-    {"infer", "run a network on raw float32 numbers from a file", waio_cmd_infer},
+    {"infer", "run a network on raw numbers from a file", waio_cmd_infer},
     {"check", "compare backends with the reference, op by op and net by net", waio_cmd_check},
     {"info", "what was built in, and the devices seen", waio_cmd_info},
 };

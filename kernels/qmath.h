@@ -110,6 +110,7 @@ typedef struct waio_multiplier {
 
 /* The rounding of a requantization, recorded in rows. */
 typedef enum waio_requant {
+    WAIO_REQUANT_TFLITE, /* the desktop runtime's: single for dense layers, double for all else */
     WAIO_REQUANT_DOUBLE, /* high product, rounded, then a rounding shift: TensorFlow Lite's default
                           */
     WAIO_REQUANT_SINGLE, /* one 64-bit rounding shift (TFLITE_SINGLE_ROUNDING) */
@@ -166,7 +167,7 @@ WAIO_HD int32_t waio_rounding_divide_by_power_of_two(int32_t x, int shift)
 WAIO_HD int32_t waio_multiply_by_quantized(int32_t x, waio_multiplier mult, double real,
                                            waio_requant rounding)
 {
-    if (rounding == WAIO_REQUANT_DOUBLE) {
+    if (rounding == WAIO_REQUANT_DOUBLE || rounding == WAIO_REQUANT_TFLITE) {
         int left = mult.shift > 0 ? mult.shift : 0, right = mult.shift > 0 ? 0 : -mult.shift;
         return waio_rounding_divide_by_power_of_two(
             waio_saturating_rounding_doubling_high_mul(waio_wrap_shift_left(x, left), mult.m),

@@ -1,4 +1,5 @@
-/* waio infer: a network on raw numbers, to set its outputs beside another tool's. */
+/* waio infer: a network on raw numbers, to set its outputs beside another tool's. Inputs and
+ * outputs are in the network's own types: float32, or the codes of a quantized network. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,25 +10,31 @@
 #include "models/models.h"
 #include "util/file.h"
 
+/* Bytes of one image's part of a value. */
+static size_t image_bytes(const waio_graph *graph, int id)
+{
+    const waio_value *value = &graph->value[id];
+    return (size_t)waio_shape_count(&value->shape) * waio_type_bytes(value->type);
+}
+
 /* Runs one batch; inputs of a partial last batch are filled up with zeros. */
 static waio_status run_batch(const waio_program *program, const waio_binding *binding,
-                             const waio_workspace *workspace, const float *input, int64_t images,
-                             FILE *out, const char *path)
+                             const waio_workspace *workspace, const unsigned char *input,
+                             int64_t images, FILE *out, const char *path)
 {
     waio_status st = WAIO_OK;
     const waio_graph *graph = waio_program_graph(program);
-    size_t per_image = (size_t)waio_shape_count(&graph->value[graph->input].shape);
-    float *at = waio_workspace_value(workspace, program, graph->input);
+    size_t per_image = image_bytes(graph, graph->input);
+    void *at = waio_workspace_value(workspace, program, graph->input);
 
-    memset(at, 0, (size_t)waio_program_batch(program) * per_image * sizeof *at);
-    memcpy(at, input, (size_t)images * per_image * sizeof *at);
+    memset(at, 0, (size_t)waio_program_batch(program) * per_image);
+    memcpy(at, input, (size_t)images * per_image);
     WAIO_TRY(st, waio_program_run(program, binding, workspace,
                                   (waio_run_range){0, graph->node_count, false, false}, NULL));
     for (int o = 0; o < graph->output_count; o++) {
         int id = graph->output[o];
-        size_t count = (size_t)(waio_shape_count(&graph->value[id].shape) * images);
-        if (fwrite(waio_workspace_value(workspace, program, id), sizeof(float), count, out) !=
-            count)
+        size_t bytes = image_bytes(graph, id) * (size_t)images;
+        if (fwrite(waio_workspace_value(workspace, program, id), 1, bytes, out) != bytes)
             WAIO_FAIL(st, WAIO_EIO, "%s: writing failed: %s", path, strerror(errno));
     }
 done:
@@ -39,7 +46,7 @@ static waio_status infer_file(const waio_program *program, const char *input_pat
 {
     waio_status st = WAIO_OK;
     const waio_graph *graph = waio_program_graph(program);
-    size_t per_image = (size_t)waio_shape_count(&graph->value[graph->input].shape), bytes = 0;
+    size_t per_image = image_bytes(graph, graph->input), bytes = 0;
     int64_t batch = waio_program_batch(program);
     waio_arena *arena = waio_arena_new();
     waio_float_binding binding = {0};
@@ -50,18 +57,17 @@ static waio_status infer_file(const waio_program *program, const char *input_pat
     if (!arena)
         return WAIO_ENOMEM;
     WAIO_TRY(st, waio_file_read(&data, &bytes, input_path, arena));
-    if (bytes == 0 || bytes % (per_image * sizeof(float)))
+    if (bytes == 0 || bytes % per_image)
         WAIO_FAIL(st, WAIO_EINPUT, "%s: %zu bytes, expected a multiple of the %zu of one image",
-                  input_path, bytes, per_image * sizeof(float));
+                  input_path, bytes, per_image);
     WAIO_TRY(st, waio_float_binding_create(&binding, program));
     WAIO_TRY(st, waio_workspace_create(&workspace, program));
     out = fopen(output_path, "wb");
     if (!out)
         WAIO_FAIL(st, WAIO_EIO, "%s: %s", output_path, strerror(errno));
-    int64_t images = (int64_t)(bytes / sizeof(float) / per_image);
+    int64_t images = (int64_t)(bytes / per_image);
     for (int64_t i = 0; i < images; i += batch)
-        WAIO_TRY(st, run_batch(program, &binding.binding, &workspace,
-                               (const float *)data + (size_t)i * per_image,
+        WAIO_TRY(st, run_batch(program, &binding.binding, &workspace, data + (size_t)i * per_image,
                                images - i < batch ? images - i : batch, out, output_path));
 done:
     if (out && fclose(out) != 0 && st == WAIO_OK)
@@ -79,7 +85,8 @@ int waio_cmd_infer(int argc, char **argv)
     int64_t batch = 1;
     bool as_imported = false;
     const waio_option options[] = {
-        {"input", WAIO_OPTION_TEXT, &input, "FILE", "float32 numbers, little-endian, NHWC", 0, 0},
+        {"input", WAIO_OPTION_TEXT, &input, "FILE",
+         "images, NHWC: float32, or codes if the network takes them", 0, 0},
         {"output", WAIO_OPTION_TEXT, &output, "FILE", "where the outputs go, in the same form", 0,
          0},
         {"batch", WAIO_OPTION_COUNT, &batch, "N", "images that run at once [1]", 1, 4096},
@@ -91,7 +98,7 @@ int waio_cmd_infer(int argc, char **argv)
     };
     const waio_command command = {
         .name = "infer",
-        .summary = "run a network on raw float32 numbers from a file",
+        .summary = "run a network on raw numbers from a file",
         .positional = "MODEL",
         .fewest = 1,
         .most = 1,

@@ -18,7 +18,7 @@ static void print_info(void)
     for (int i = 0; waio_backends[i]; i++)
         printf("  %-18s %s\n", waio_backends[i]->name, waio_backends[i]->summary);
     printf("  %-18s not built in: this version has no CUDA backend yet\n", "cuda");
-    printf("\nmodels (or a file: Keras .h5, .onnx):\n");
+    printf("\nmodels (or a file: Keras .h5, .onnx, .tflite):\n");
     for (const waio_builtin_model *m = waio_builtin_models; m->name; m++)
         printf("  %-18s %s\n", m->name, m->summary);
     printf("\ndata sets:\n");

@@ -19,7 +19,8 @@ int waio_cmd_show(int argc, char **argv)
         .positional = "MODEL",
         .fewest = 1,
         .most = 1,
-        .details = "MODEL is a built-in name or a file (Keras .h5, .onnx). Batch norms are folded\n"
+        .details = "MODEL is a built-in name or a file (Keras .h5, .onnx, .tflite). Batch norms "
+                   "are folded\n"
                    "and activations fused, as waio runs it.",
         .example = "waio show shapes_resnet8",
         .option = options,

@@ -164,7 +164,8 @@ waio_status waio_graph_validate(const waio_graph *graph);
 
 /* Folds batch norms and per-channel addends into the conv2d or dense in front, zero pads into the
  * conv2d behind, fuses clips into the op in front, merges reshapes, drops identities and dead
- * nodes; values that something else reads stay. Ids of surviving values stay the same. */
+ * nodes; values that something else reads stay. Ids of surviving values stay the same. A quantized
+ * network stays as it is. */
 waio_status waio_graph_optimize(waio_graph *graph);
 
 /* ---- reading ---- */

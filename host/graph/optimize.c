@@ -285,7 +285,8 @@ done:
 waio_status waio_graph_optimize(waio_graph *graph)
 {
     waio_status st = WAIO_OK;
-    bool changed = true;
+    /* Integer networks run as their file has them: folding would change codes. */
+    bool changed = !waio_graph_is_quantized(graph);
 
     while (changed) {
         changed = false;

@@ -23,13 +23,9 @@ static bool is_hdf5(FILE *file, size_t size)
 /* What a file is that no importer reads, and what to do; NULL if it may be ONNX. */
 static const char *foreign_format(const unsigned char head[8])
 {
-    if (memcmp(head + 4, "TFL3", 4) == 0)
-        return "a TensorFlow Lite model, which is not supported yet: convert the original model to "
-               "ONNX (tf2onnx) or save it as Keras HDF5";
     if (memcmp(head, "PK\x03\x04", 4) == 0)
         return "a zip archive (Keras .keras or PyTorch), which is not supported yet: save the "
-               "Keras "
-               "model as .h5, or export the PyTorch model to ONNX (torch.onnx.export)";
+               "Keras model as .h5, or export the PyTorch model to ONNX (torch.onnx.export)";
     if (head[0] == 0x80 && head[1] >= 2 && head[1] <= 5)
         return "a Python pickle (PyTorch), which can run any program when it is read: export the "
                "model to ONNX (torch.onnx.export)";
@@ -51,7 +47,9 @@ waio_status waio_import_model(waio_graph **out, const char *path)
     const char *foreign = got == sizeof head ? foreign_format(head) : NULL;
     if (foreign)
         WAIO_FAIL(st, WAIO_EUNSUPPORTED, "%s: %s", path, foreign);
-    if (is_hdf5(file, size))
+    if (got == sizeof head && memcmp(head + 4, "TFL3", 4) == 0)
+        WAIO_TRY(st, waio_import_tflite(out, path));
+    else if (is_hdf5(file, size))
         WAIO_TRY(st, waio_import_keras_h5(out, path));
     else
         WAIO_TRY(st, waio_import_onnx(out, path));

@@ -6,10 +6,10 @@
 #include "graph/graph.h"
 #include "util/status.h"
 
-/* Reads a network from `path`, by its content: Keras HDF5 or ONNX. The graph is as in the file
- * (not optimized), validated, and belongs to the caller (waio_graph_free).
- * WAIO_EINPUT: missing, broken, not a model; WAIO_EUNSUPPORTED: an op or option that waio lacks,
- * with its name and the supported list, or a format that was not built in. */
+/* Reads a network from `path`, by its content: Keras HDF5, TensorFlow Lite or ONNX. The graph is as
+ * in the file (not optimized), validated, and belongs to the caller (waio_graph_free). WAIO_EINPUT:
+ * missing, broken, not a model; WAIO_EUNSUPPORTED: an op or option that waio lacks, with its name
+ * and the supported list, or a format that was not built in. */
 waio_status waio_import_model(waio_graph **out, const char *path);
 
 /* Keras HDF5: the architecture from the attribute `model_config` (Sequential or Functional, as
@@ -19,5 +19,11 @@ waio_status waio_import_keras_h5(waio_graph **out, const char *path);
 /* ONNX, opset 7 to 21, float32 weights, inline or external data (paths inside the model's folder
  * only). NCHW becomes NHWC. */
 waio_status waio_import_onnx(waio_graph **out, const char *path);
+
+/* TensorFlow Lite: float networks, float16 weights, and fully quantized ones (int8, and int16
+ * activations with int8 weights), with every scale and zero point; a quantized network's values are
+ * integers in the graph. uint8 networks, several subgraphs or inputs, custom operators and hybrid
+ * operators are unsupported. */
+waio_status waio_import_tflite(waio_graph **out, const char *path);
 
 #endif

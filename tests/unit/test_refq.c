@@ -50,6 +50,7 @@ static void expect_codes(waio_graph *graph, int output, const cJSON *codes, int6
     waio_workspace ws = {0};
     int count = cJSON_GetArraySize(want);
 
+    graph->requant = WAIO_REQUANT_DOUBLE; /* of the build that gave the numbers */
     CHECK_OK(waio_graph_add_output(graph, output));
     CHECK_OK(waio_program_compile(&program, graph, &waio_backend_ref, batch, graph->node_count));
     CHECK_OK(waio_float_binding_create(&binding, program));

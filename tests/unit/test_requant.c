@@ -30,7 +30,8 @@ static void test_vectors(void)
     {
         waio_multiplier m = {at(row, 1), at(row, 2)};
         for (int rounding = 0; rounding < 2; rounding++) {
-            int32_t y = waio_multiply_by_quantized(at(row, 0), m, 0, (waio_requant)rounding);
+            int32_t y = waio_multiply_by_quantized(at(row, 0), m, 0,
+                                                   (waio_requant)(WAIO_REQUANT_DOUBLE + rounding));
             CHECK(y == at(row, 3 + rounding), "%d * (%d, %d) is %d by rule %d, expected %d",
                   at(row, 0), m.m, m.shift, y, rounding, at(row, 3 + rounding));
         }
@@ -69,7 +70,7 @@ static void test_against_real(void)
         double real = ldexp((double)waio_rng_unit(&rng) + 0.5, (int)waio_rng_below(&rng, 20) - 19);
         int32_t x = (int32_t)(waio_rng_below(&rng, 1u << 27)) - (1 << 26);
         waio_multiplier m = waio_multiplier_of(real);
-        for (int rounding = 0; rounding < 3; rounding++) {
+        for (int rounding = 0; rounding < 4; rounding++) {
             int32_t y = waio_multiply_by_quantized(x, m, real, (waio_requant)rounding);
             CHECK(fabs(y - x * real) <= 1.0 + fabs(x * real) * 1e-9, "%d * %.9g is %d by rule %d",
                   x, real, y, rounding);

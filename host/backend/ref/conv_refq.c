@@ -14,9 +14,12 @@ typedef struct finish {
     const waio_value_params *weight;
 } finish;
 
+/* The desktop runtime's dense layers round once (seen with ai-edge-litert 2.3.0: its reference
+ * kernels give the bytes of this rule and not of the other), its convolutions twice. */
 static finish finish_of(const waio_refq_call *call)
 {
-    return (finish){call->requant,
+    bool once = call->requant == WAIO_REQUANT_TFLITE && call->node->op == WAIO_OP_DENSE;
+    return (finish){once ? WAIO_REQUANT_SINGLE : call->requant,
                     waio_refq_output_limits(call),
                     call->out.params.zero_point[0],
                     (double)call->in[0].params.scale[0],
