@@ -57,9 +57,21 @@ static void detail_text(char *text, size_t size, const waio_graph *graph, const 
     }
 }
 
+/* "1x32x32x16", with the type behind it if that is not f32. */
+static const char *output_text(char text[80], const waio_graph *graph, int id)
+{
+    const waio_value *value = &graph->value[id];
+    char shape[64];
+
+    waio_shape_text(&value->shape, shape);
+    snprintf(text, 80, "%s%s%s", shape, value->type == WAIO_F32 ? "" : " ",
+             value->type == WAIO_F32 ? "" : waio_type_name(value->type));
+    return text;
+}
+
 void waio_graph_print(const waio_graph *graph, FILE *out)
 {
-    char shape[64], detail[96], clamp[48], line[160];
+    char output[80], detail[96], clamp[48], line[160];
 
     fprintf(out, "# %s\n", graph->name);
     fprintf(out, "%4s  %-28s %-11s %-36s %-16s %11s %13s\n", "#", "name", "op", "detail", "output",
@@ -67,15 +79,14 @@ void waio_graph_print(const waio_graph *graph, FILE *out)
     if (graph->input >= 0)
         fprintf(out, "%4s  %-28s %-11s %-36s %-16s %11s %13s\n", "-",
                 graph->value[graph->input].name, "input", "",
-                waio_shape_text(&graph->value[graph->input].shape, shape), "0", "0");
+                output_text(output, graph, graph->input), "0", "0");
     for (int i = 0; i < graph->node_count; i++) {
         const waio_node *node = &graph->node[i];
         detail_text(detail, sizeof detail, graph, node);
         clamp_text(clamp, node->clamp);
         snprintf(line, sizeof line, "%s%s%s", detail, detail[0] && clamp[0] ? " " : "", clamp);
         fprintf(out, "%4d  %-28s %-11s %-36s %-16s %11" PRId64 " %13" PRId64 "\n", i, node->name,
-                waio_op_name(node->op), line,
-                waio_shape_text(&graph->value[node->output].shape, shape),
+                waio_op_name(node->op), line, output_text(output, graph, node->output),
                 waio_node_params(graph, node), waio_node_macs(graph, node));
     }
     fprintf(out, "total: %d nodes, %" PRId64 " parameters, %" PRId64 " MACs an image\n",

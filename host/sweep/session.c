@@ -38,6 +38,11 @@ static waio_status check_fit(const waio_session *s)
     waio_shape image = WAIO_SHAPE(1, d->height, d->width, d->channels);
     char have[64], want[64];
 
+    if (waio_graph_is_quantized(graph))
+        return waio_error(WAIO_EUNSUPPORTED,
+                          "model %s is quantized already; sweeps start from a float network (waio "
+                          "infer runs it on codes from a file)",
+                          s->model.name);
     if (!waio_shape_equal(in, &image))
         return waio_error(
             WAIO_EINPUT, "model %s does not fit data set %s: its input is %s, an image is %s",

