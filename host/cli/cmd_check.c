@@ -114,7 +114,7 @@ int waio_cmd_check(int argc, char **argv)
     if (arguments.count)
         WAIO_TRY(st,
                  waio_model_load(&model, arguments.item[0], &(waio_model_paths){NULL, models_dir}));
-    if (waio_graph_is_quantized(model.graph))
+    if (model.graph && waio_graph_is_quantized(model.graph))
         WAIO_FAIL(st, WAIO_EUNSUPPORTED,
                   "%s is a quantized network; check compares float networks so far", model.name);
     WAIO_TRY(st, waio_check_ops(args.backend, stdout, &failed_cases));

@@ -74,10 +74,10 @@ void waio_graph_print(const waio_graph *graph, FILE *out)
     char output[80], detail[96], clamp[48], line[160];
 
     fprintf(out, "# %s\n", graph->name);
-    fprintf(out, "%4s  %-28s %-11s %-36s %-16s %11s %13s\n", "#", "name", "op", "detail", "output",
+    fprintf(out, "%4s  %-28.28s %-11s %-36s %-16s %11s %13s\n", "#", "name", "op", "detail", "output",
             "parameters", "MACs");
     if (graph->input >= 0)
-        fprintf(out, "%4s  %-28s %-11s %-36s %-16s %11s %13s\n", "-",
+        fprintf(out, "%4s  %-28.28s %-11s %-36s %-16s %11s %13s\n", "-",
                 graph->value[graph->input].name, "input", "",
                 output_text(output, graph, graph->input), "0", "0");
     for (int i = 0; i < graph->node_count; i++) {
@@ -85,7 +85,7 @@ void waio_graph_print(const waio_graph *graph, FILE *out)
         detail_text(detail, sizeof detail, graph, node);
         clamp_text(clamp, node->clamp);
         snprintf(line, sizeof line, "%s%s%s", detail, detail[0] && clamp[0] ? " " : "", clamp);
-        fprintf(out, "%4d  %-28s %-11s %-36s %-16s %11" PRId64 " %13" PRId64 "\n", i, node->name,
+        fprintf(out, "%4d  %-28.28s %-11s %-36s %-16s %11" PRId64 " %13" PRId64 "\n", i, node->name,
                 waio_op_name(node->op), line, output_text(output, graph, node->output),
                 waio_node_params(graph, node), waio_node_macs(graph, node));
     }
