@@ -74,8 +74,8 @@ void waio_graph_print(const waio_graph *graph, FILE *out)
     char output[80], detail[96], clamp[48], line[160];
 
     fprintf(out, "# %s\n", graph->name);
-    fprintf(out, "%4s  %-28.28s %-11s %-36s %-16s %11s %13s\n", "#", "name", "op", "detail", "output",
-            "parameters", "MACs");
+    fprintf(out, "%4s  %-28.28s %-11s %-36s %-16s %11s %13s\n", "#", "name", "op", "detail",
+            "output", "parameters", "MACs");
     if (graph->input >= 0)
         fprintf(out, "%4s  %-28.28s %-11s %-36s %-16s %11s %13s\n", "-",
                 graph->value[graph->input].name, "input", "",

@@ -842,7 +842,7 @@ def refusals():
     twice.graph.node[1].output[0] = twice.graph.node[0].output[0]
     must_fail("name twice", twice, "more than one value")
     must_fail("text", b"this is no model at all", "not an ONNX model")
-    must_fail("tflite", b"\x1c\0\0\0TFL3" + bytes(32), "TensorFlow Lite")
+    must_fail("tflite", b"\x1c\0\0\0TFL3" + bytes(32), "the file is damaged or cut short")
     must_fail("zip", b"PK\x03\x04" + bytes(32), "zip")
     must_fail("pickle", b"\x80\x02" + bytes(32), "pickle")
     must_fail("empty", b"", "not an ONNX model")

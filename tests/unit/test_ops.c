@@ -167,6 +167,12 @@ done:
     return st;
 }
 
+/* An integer code cannot hold NaN: it becomes the code of 0, so nothing comes out of these. */
+static bool goes_through_codes(int op)
+{
+    return op == WAIO_OP_QUANTIZE || op == WAIO_OP_DEQUANTIZE;
+}
+
 static void nan_goes_through_every_op(void)
 {
     char text[WAIO_OP_CASE_TEXT];
@@ -179,8 +185,9 @@ static void nan_goes_through_every_op(void)
             waio_op_case_text(text, c.graph);
             CHECK_OK(run_with_nan(&waio_backend_ref, &c, &ref));
             CHECK_OK(run_with_nan(&waio_backend_cpu, &c, &cpu));
-            CHECK(ref, "%s %s: ref swallows NaN", waio_op_name((waio_op)op), text);
-            CHECK(cpu, "%s %s: cpu swallows NaN", waio_op_name((waio_op)op), text);
+            bool kept = !goes_through_codes(op);
+            CHECK(ref == kept, "%s %s: NaN on ref", waio_op_name((waio_op)op), text);
+            CHECK(cpu == kept, "%s %s: NaN on cpu", waio_op_name((waio_op)op), text);
             waio_op_case_free(&c);
         }
 }

@@ -22,8 +22,9 @@ static waio_status null_create(waio_kernel **kernel, const waio_graph *graph, co
     waio_kernel *k = calloc(1, sizeof *k);
     if (!k)
         return waio_error(WAIO_ENOMEM, "out of memory");
+    const waio_value *output = &graph->value[node->output];
     k->output_bytes =
-        (size_t)(waio_shape_count(&graph->value[node->output].shape) * batch) * sizeof(float);
+        (size_t)(waio_shape_count(&output->shape) * batch) * waio_type_bytes(output->type);
     *kernel = k;
     return WAIO_OK;
 }
