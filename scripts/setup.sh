@@ -7,14 +7,27 @@ set -euo pipefail
 packages=(build-essential cmake ninja-build pkg-config libdnnl-dev libcyaml-dev libyaml-dev
     libprotobuf-c-dev protobuf-c-compiler libonnx-dev libhdf5-dev libcjson-dev zlib1g-dev
     python3 python3-matplotlib)
-[ "${1:-}" = "--tests" ] && packages+=(python3-venv clang-format-14)
+optional=()
+if [ "${1:-}" = "--tests" ]; then
+    packages+=(python3-venv)
+    optional+=(clang-format-14) # the format check is skipped without it
+fi
 
+installed() {
+    case "$(dpkg-query -W -f '${Status}' "$1" 2>/dev/null || true)" in
+    *" installed") return 0 ;;
+    *) return 1 ;;
+    esac
+}
 missing=()
 for package in "${packages[@]}"; do
-    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
-    case "$status" in *" installed") ;; *) missing+=("$package") ;; esac
+    installed "$package" || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+wanted=()
+for package in ${optional[@]+"${optional[@]}"}; do
+    installed "$package" || wanted+=("$package")
+done
+[ $((${#missing[@]} + ${#wanted[@]})) -eq 0 ] && exit 0
 
 command -v apt-get >/dev/null || {
     echo "setup.sh: no apt-get here; install these by hand: ${missing[*]}" >&2
@@ -22,7 +35,13 @@ command -v apt-get >/dev/null || {
 }
 sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-echo "Installing: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
-"${sudo[@]}" apt-get update -qq
-"${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "Installing: ${missing[*]}"
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+for package in ${wanted[@]+"${wanted[@]}"}; do
+    "${sudo[@]}" apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 ||
+        echo "not installed: $package (nothing depends on it)"
+done
