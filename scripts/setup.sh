@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what waio needs from the distribution's packages (Debian 12 or later, Ubuntu 22.04 or
+# Installs what waio needs from the distribution's packages (Debian 12 or later, Ubuntu 24.04 or
 # later). Does nothing, and needs no network, when everything is there.
 #   setup.sh [--tests]    --tests: also what only the tests need
 set -euo pipefail
