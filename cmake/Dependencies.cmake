@@ -20,6 +20,7 @@ function(waio_require_pkg module package)
 endfunction()
 
 waio_require_pkg(libcyaml libcyaml-dev)
+waio_require_pkg(yaml-0.1 libyaml-dev)
 waio_require_pkg(libprotobuf-c libprotobuf-c-dev)
 waio_require_pkg(libcjson libcjson-dev)
 waio_require_pkg(zlib zlib1g-dev)

@@ -4,6 +4,8 @@
  * - what a power cut leaves, a last line without its newline, is cut off at the next opening;
  * - the header goes to disk before the first row; part of a header alone is a new file;
  * - before each row the file is looked at: if another program changed it, nothing is written. */
+#include "result/results_file.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,178 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "result/row.h"
 #include "result/row_text.h"
 #include "util/csv.h"
 #include "util/file.h"
-
-typedef struct entry {
-    waio_row row;
-    int line;
-} entry;
-
-struct waio_results {
-    waio_arena *arena; /* path, the text of the file, the lines of appended rows */
-    const char *path;
-    int fd; /* -1: read only */
-    off_t size;
-    int lines; /* lines in the file */
-    entry *entry;
-    int count, capacity;
-};
-
-/* A row or header as text, on the heap. */
-typedef struct line_text {
-    char *text;
-    size_t bytes;
-} line_text;
-
-static waio_status io_error(const waio_results *r, const char *what)
-{
-    return waio_error(WAIO_EIO, "%s: %s: %s", r->path, what, strerror(errno));
-}
-
-/* `row` NULL: the header. */
-static waio_status make_line(line_text *line, const waio_row *row)
-{
-    FILE *out = open_memstream(&line->text, &line->bytes);
-
-    if (!out)
-        return waio_error(WAIO_ENOMEM, "out of memory");
-    if (row)
-        waio_row_write(out, row);
-    else
-        waio_row_write_header(out);
-    bool bad = ferror(out) != 0;
-    if (fclose(out) != 0 || bad)
-        return waio_error(WAIO_ENOMEM, "out of memory");
-    return WAIO_OK;
-}
-
-/* ---- reading -------------------------------------------------------------------------------- */
-
-static waio_status add_entry(waio_results *r, const waio_row *row, int line)
-{
-    if (r->count == r->capacity) {
-        int capacity = r->capacity ? 2 * r->capacity : 64;
-        entry *grown = realloc(r->entry, (size_t)capacity * sizeof *grown);
-        if (!grown)
-            return waio_error(WAIO_ENOMEM, "out of memory");
-        r->entry = grown;
-        r->capacity = capacity;
-    }
-    r->entry[r->count++] = (entry){*row, line};
-    return WAIO_OK;
-}
-
-static waio_status read_all(waio_results *r, int fd, char **data, size_t *bytes)
-{
-    struct stat info;
-
-    if (fstat(fd, &info) != 0)
-        return io_error(r, "cannot be read");
-    if (!S_ISREG(info.st_mode))
-        return waio_error(WAIO_EINPUT, "%s: not a regular file", r->path);
-    *bytes = (size_t)info.st_size;
-    *data = waio_arena_alloc(r->arena, *bytes + 1);
-    if (!*data)
-        return WAIO_ENOMEM;
-    for (size_t got = 0; got < *bytes;) {
-        ssize_t n = pread(fd, *data + got, *bytes - got, (off_t)got);
-        if (n > 0)
-            got += (size_t)n;
-        else if (n == 0)
-            return waio_error(WAIO_EIO, "%s: became shorter while it was read", r->path);
-        else if (errno != EINTR)
-            return io_error(r, "reading failed");
-    }
-    return WAIO_OK;
-}
-
-/* Nothing, or a part of the header without its newline: a run that was killed before it began. */
-static waio_status is_new(bool *yes, const char *data, size_t bytes)
-{
-    line_text header = {NULL, 0};
-    waio_status st = make_line(&header, NULL);
-
-    if (st == WAIO_OK)
-        *yes = bytes < header.bytes && memcmp(data, header.text, bytes) == 0;
-    free(header.text);
-    return st;
-}
-
-static waio_status read_header(const waio_results *r, waio_csv *csv)
-{
-    char *field[WAIO_COLUMNS];
-    waio_csv_record record;
-    waio_status st = waio_csv_next(csv, &record, field, WAIO_COLUMNS);
-
-    if (st != WAIO_OK)
-        return waio_error_context(st, "%s:%d", r->path, record.line);
-    if (!record.whole)
-        return waio_error(WAIO_EINPUT, "%s:1: not a results file: it lacks the header line",
-                          r->path);
-    for (int i = 0; i < record.count && record.count <= WAIO_COLUMNS; i++)
-        if (strcmp(field[i], waio_column_table[i].name) != 0)
-            return waio_error(WAIO_EINPUT,
-                              "%s:1: not a results file of this version: column %d is \"%.100s\", "
-                              "expected \"%s\"",
-                              r->path, i + 1, field[i], waio_column_table[i].name);
-    if (record.count != WAIO_COLUMNS)
-        return waio_error(WAIO_EINPUT,
-                          "%s:1: not a results file of this version: %d columns, expected %d",
-                          r->path, record.count, WAIO_COLUMNS);
-    return WAIO_OK;
-}
-
-/* Fills the entries; `whole` becomes the number of bytes up to the last whole row. */
-static waio_status read_rows(waio_results *r, waio_csv csv, const char *data, size_t *whole)
-{
-    char *field[WAIO_COLUMNS];
-    waio_csv_record record;
-    waio_row row;
-
-    while (csv.at < csv.end) {
-        waio_status st = waio_csv_next(&csv, &record, field, WAIO_COLUMNS);
-        if (st == WAIO_OK && !record.whole)
-            break;
-        if (st == WAIO_OK)
-            st = waio_row_parse(&row, field, record.count);
-        if (st != WAIO_OK)
-            return waio_error_context(st, "%s:%d", r->path, record.line);
-        st = add_entry(r, &row, record.line);
-        if (st != WAIO_OK)
-            return st;
-    }
-    /* A quote that a fault in the middle has opened swallows all rows behind it. Those must not be
-     * cut off as if they were the unfinished last row. */
-    const char *line = memchr(csv.at, '\n', (size_t)(csv.end - csv.at));
-    if (line && waio_csv_holds_record(line + 1, csv.end, WAIO_COLUMNS))
-        return waio_error(WAIO_EINPUT, "%s:%d: a quote is opened and not closed", r->path,
-                          csv.line);
-    *whole = (size_t)(csv.at - data);
-    r->lines = csv.line - 1;
-    return WAIO_OK;
-}
-
-/* Reads what `fd` has. `whole` 0: a new file, no header yet. */
-static waio_status read_file(waio_results *r, int fd, size_t *bytes, size_t *whole)
-{
-    waio_status st = WAIO_OK;
-    char *data = NULL;
-    bool fresh = false;
-
-    *whole = 0;
-    WAIO_TRY(st, read_all(r, fd, &data, bytes));
-    WAIO_TRY(st, is_new(&fresh, data, *bytes));
-    if (fresh)
-        goto done;
-    waio_csv csv = {.at = data, .end = data + *bytes, .line = 1};
-    WAIO_TRY(st, read_header(r, &csv));
-    WAIO_TRY(st, read_rows(r, csv, data, whole));
-done:
-    return st;
-}
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
@@ -196,9 +29,9 @@ static waio_status sync_folder(const waio_results *r, const char *path)
     if (!folder)
         return WAIO_ENOMEM;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* EINVAL: a file system that has nothing to flush. */
-    bool good = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
-    waio_status st = good ? WAIO_OK : io_error(r, "cannot flush its folder");
+    /* EINVAL: a file system that has nothing to flush. EACCES: a folder that only lets write. */
+    bool good = fd >= 0 ? fsync(fd) == 0 || errno == EINVAL : errno == EACCES;
+    waio_status st = good ? WAIO_OK : waio_results_io_error(r, "cannot flush its folder");
     if (fd >= 0)
         close(fd);
     return st;
@@ -206,7 +39,7 @@ static waio_status sync_folder(const waio_results *r, const char *path)
 
 /* One write, flushed; what came short is cut off. `size` is where the file ends, before and after.
  */
-static waio_status write_whole(const waio_results *r, int fd, off_t *size, const line_text *line)
+static waio_status write_whole(const waio_results *r, int fd, off_t *size, const waio_line *line)
 {
     ssize_t n;
 
@@ -234,7 +67,7 @@ static waio_status lock(const waio_results *r, int fd)
 
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK)
-            return io_error(r, "cannot be locked");
+            return waio_results_io_error(r, "cannot be locked");
     } else if (fstat(fd, &mine) == 0 && stat(r->path, &named) == 0 && mine.st_ino == named.st_ino &&
                mine.st_dev == named.st_dev) {
         return WAIO_OK;
@@ -245,13 +78,13 @@ static waio_status lock(const waio_results *r, int fd)
 
 static waio_status write_header(waio_results *r)
 {
-    line_text header = {NULL, 0};
+    waio_line header = {NULL, 0};
     waio_status st = WAIO_OK;
 
     r->size = 0;
-    WAIO_TRY(st, make_line(&header, NULL));
+    WAIO_TRY(st, waio_line_make(&header, NULL));
     if (ftruncate(r->fd, 0) != 0) {
-        st = io_error(r, "cannot be cut");
+        st = waio_results_io_error(r, "cannot be cut");
         goto done;
     }
     WAIO_TRY(st, write_whole(r, r->fd, &r->size, &header));
@@ -268,14 +101,14 @@ static waio_status open_locked(waio_results *r)
     size_t bytes = 0, whole = 0;
 
     WAIO_TRY(st, lock(r, r->fd));
-    WAIO_TRY(st, read_file(r, r->fd, &bytes, &whole));
+    WAIO_TRY(st, waio_results_read_fd(r, r->fd, &bytes, &whole));
     if (whole == 0)
         return write_header(r);
     if (whole < bytes) {
         fprintf(stderr, "%s:%d: the last row is incomplete (an earlier run was cut off); dropped\n",
                 r->path, r->lines + 1);
         if (ftruncate(r->fd, (off_t)whole) != 0 || fdatasync(r->fd) != 0) {
-            st = io_error(r, "cannot be cut back to its last whole row");
+            st = waio_results_io_error(r, "cannot be cut back to its last whole row");
             goto done;
         }
     }
@@ -320,7 +153,7 @@ waio_status waio_results_open(waio_results **out, const char *path)
     WAIO_TRY(st, waio_make_dirs(folder));
     r->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
     if (r->fd < 0) {
-        st = io_error(r, "cannot be opened for writing");
+        st = waio_results_io_error(r, "cannot be opened for writing");
         goto done;
     }
     WAIO_TRY(st, open_locked(r));
@@ -344,7 +177,7 @@ waio_status waio_results_read(waio_results **out, const char *path)
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         WAIO_FAIL(st, WAIO_EINPUT, "%s: %s", path, strerror(errno));
-    WAIO_TRY(st, read_file(r, fd, &bytes, &whole));
+    WAIO_TRY(st, waio_results_read_fd(r, fd, &bytes, &whole));
     *out = r;
     r = NULL;
 done:
@@ -373,106 +206,170 @@ int waio_results_count(const waio_results *r)
 const waio_row *waio_results_row(const waio_results *r, int index)
 {
     assert(index >= 0 && index < r->count);
-    return &r->entry[index].row;
+    return &r->entry[index]->row;
 }
 
 int waio_results_line(const waio_results *r, int index)
 {
     assert(index >= 0 && index < r->count);
-    return r->entry[index].line;
+    return r->entry[index]->line;
 }
 
-/* ---- rows that come and go ------------------------------------------------------------------ */
+/* ---- appending ------------------------------------------------------------------------------ */
 
-/* Keeps an appended line as a row of its own, read back from its text. */
-static waio_status take_line(waio_results *r, const line_text *line)
+static waio_status check_unchanged(const waio_results *r)
 {
-    waio_status st = WAIO_OK;
-    char *field[WAIO_COLUMNS], *copy = waio_arena_alloc(r->arena, line->bytes + 1);
-    waio_csv csv = {.at = copy, .end = copy + line->bytes, .line = r->lines + 1};
+    struct stat info;
+
+    if (fstat(r->fd, &info) != 0)
+        return waio_results_io_error(r, "cannot be read");
+    if (info.st_nlink == 0 || info.st_size != r->size)
+        return waio_error(WAIO_EIO, "%s: was %s by another program during the run; start it again",
+                          r->path, info.st_nlink == 0 ? "removed or replaced" : "changed");
+    return WAIO_OK;
+}
+
+static int count_newlines(const waio_line *line)
+{
+    int n = 0;
+    for (size_t i = 0; i < line->bytes; i++)
+        n += line->text[i] == '\n';
+    return n;
+}
+
+/* Keeps the row as the file will give it back, so that a resumed run sees what this one saw; what
+ * the reader would refuse is refused before it is written. */
+static waio_status keep_row(waio_results *r, const waio_line *line)
+{
+    char *field[WAIO_COLUMNS];
     waio_csv_record record;
     waio_row row;
+    waio_status st = WAIO_OK;
+    char *copy = waio_arena_strdup(r->arena, line->text);
 
     if (!copy)
         return WAIO_ENOMEM;
-    memcpy(copy, line->text, line->bytes);
+    waio_csv csv = {.at = copy, .end = copy + line->bytes, .line = 1};
     WAIO_TRY(st, waio_csv_next(&csv, &record, field, WAIO_COLUMNS));
     WAIO_TRY(st, waio_row_parse(&row, field, record.count));
-    WAIO_TRY(st, add_entry(r, &row, r->lines + 1));
-    r->lines = csv.line - 1;
+    WAIO_TRY(st, waio_results_add_entry(r, &row, r->lines + 1));
 done:
-    return st;
+    return st == WAIO_OK ? st : waio_error_context(st, "%s: a row to append", r->path);
 }
 
 waio_status waio_results_append(waio_results *r, const waio_row *row)
 {
+    waio_line line = {NULL, 0};
     waio_status st = WAIO_OK;
-    line_text line = {NULL, 0};
-    struct stat info;
 
     assert(r->fd >= 0);
-    WAIO_TRY(st, make_line(&line, row));
-    if (fstat(r->fd, &info) != 0) {
-        st = io_error(r, "cannot be read");
-        goto done;
-    }
-    if (info.st_size != r->size)
-        WAIO_FAIL(st, WAIO_EIO, "%s: another program changed the file; nothing was written",
-                  r->path);
-    WAIO_TRY(st, write_whole(r, r->fd, &r->size, &line));
-    WAIO_TRY(st, take_line(r, &line));
+    WAIO_TRY(st, waio_line_make(&line, row));
+    WAIO_TRY(st, check_unchanged(r));
+    WAIO_TRY(st, keep_row(r, &line));
+    st = write_whole(r, r->fd, &r->size, &line);
+    if (st == WAIO_OK)
+        r->lines += count_newlines(&line);
+    else
+        r->count--;
 done:
     free(line.text);
     return st;
 }
 
-/* Header and rows in the given order as one text. */
-static waio_status make_file(line_text *file, const waio_results *r, const int *order, int count)
-{
-    FILE *out = open_memstream(&file->text, &file->bytes);
+/* ---- reordering ----------------------------------------------------------------------------- */
 
+/* Header and rows as one text; `lines` gets the line that each row starts in. */
+static waio_status make_file(waio_line *text, int *lines, int *total, const waio_results *r,
+                             const int *order, int count)
+{
+    waio_status st = WAIO_OK;
+    waio_line line = {NULL, 0};
+    FILE *out = open_memstream(&text->text, &text->bytes);
+
+    *total = 0;
     if (!out)
         return waio_error(WAIO_ENOMEM, "out of memory");
-    waio_row_write_header(out);
-    for (int i = 0; i < count; i++)
-        waio_row_write(out, waio_results_row(r, order[i]));
+    for (int i = -1; i < count && st == WAIO_OK; i++) {
+        st = waio_line_make(&line, i < 0 ? NULL : waio_results_row(r, order[i]));
+        if (st == WAIO_OK) {
+            fwrite(line.text, 1, line.bytes, out);
+            if (i >= 0)
+                lines[i] = *total + 1;
+            *total += count_newlines(&line);
+        }
+        free(line.text);
+        line = (waio_line){NULL, 0};
+    }
     bool bad = ferror(out) != 0;
-    if (fclose(out) != 0 || bad)
-        return waio_error(WAIO_ENOMEM, "out of memory");
-    return WAIO_OK;
+    if ((fclose(out) != 0 || bad) && st == WAIO_OK)
+        st = waio_error(WAIO_ENOMEM, "out of memory");
+    return st;
+}
+
+/* Writes `text` beside the file and puts it in its place. The new file is locked before it gets the
+ * name, so that nobody comes in between. */
+static waio_status replace_file(waio_results *r, const waio_line *text)
+{
+    waio_status st = WAIO_OK;
+    char real[PATH_MAX]; /* a link stays a link */
+    struct stat info;
+    off_t size = 0;
+    int fd = -1;
+
+    if (!realpath(r->path, real) || fstat(r->fd, &info) != 0)
+        return waio_results_io_error(r, "cannot be found");
+    char *beside = waio_arena_printf(r->arena, "%s.new", real);
+    if (!beside)
+        return WAIO_ENOMEM;
+    fd = open(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0 || fchmod(fd, info.st_mode & 07777) != 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        st = waio_results_io_error(r, "cannot write its copy");
+        goto done;
+    }
+    WAIO_TRY(st, write_whole(r, fd, &size, text));
+    if (rename(beside, real) != 0) {
+        st = waio_results_io_error(r, "cannot be replaced");
+        goto done;
+    }
+    close(r->fd);
+    r->fd = fd;
+    r->size = size;
+    return sync_folder(r, real);
+done:
+    if (fd >= 0) {
+        unlink(beside);
+        close(fd);
+    }
+    return st;
 }
 
 waio_status waio_results_reorder(waio_results *r, const int *order, int count)
 {
     waio_status st = WAIO_OK;
-    line_text file = {NULL, 0};
-    waio_results *fresh = NULL;
-    char *beside = waio_arena_printf(r->arena, "%s.new", r->path);
-    int fd = -1;
-    off_t size = 0;
+    waio_line text = {NULL, 0};
+    int total = 0, *lines = NULL;
+    waio_results_entry **kept = NULL;
 
-    if (!beside)
-        return WAIO_ENOMEM;
-    WAIO_TRY(st, make_file(&file, r, order, count));
-    fd = open(beside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        WAIO_FAIL(st, WAIO_EIO, "%s: cannot be opened for writing: %s", beside, strerror(errno));
-    WAIO_TRY(st, write_whole(r, fd, &size, &file));
-    if (rename(beside, r->path) != 0) {
-        st = io_error(r, "cannot be replaced");
-        goto done;
+    assert(r->fd >= 0 && count >= 0);
+    WAIO_NEW(st, lines, r->arena, (size_t)count);
+    kept = calloc((size_t)count + 1, sizeof *kept);
+    if (!kept)
+        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    WAIO_TRY(st, make_file(&text, lines, &total, r, order, count));
+    WAIO_TRY(st, check_unchanged(r));
+    WAIO_TRY(st, replace_file(r, &text));
+    for (int i = 0; i < count; i++) {
+        kept[i] = r->entry[order[i]];
+        kept[i]->line = lines[i];
     }
-    WAIO_TRY(st, waio_results_open(&fresh, r->path));
-    /* The new file takes the old one's place behind the same pointer. */
-    waio_results old = *r;
-    *r = *fresh;
-    *fresh = old;
+    free(r->entry);
+    r->entry = kept;
+    r->count = count;
+    r->capacity = count + 1;
+    r->lines = total;
+    kept = NULL;
 done:
-    if (fd >= 0)
-        close(fd);
-    if (st != WAIO_OK && fd >= 0)
-        unlink(beside);
-    free(file.text);
-    waio_results_close(fresh);
+    free(kept);
+    free(text.text);
     return st;
 }

@@ -1,0 +1,160 @@
+/* Reading a results file: strict, since a resumed run builds on it. Only what a cut-off run leaves
+ * behind, a last line without its newline, is no error. */
+#include "result/results_file.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "result/row_text.h"
+#include "util/csv.h"
+
+waio_status waio_results_io_error(const waio_results *r, const char *what)
+{
+    return waio_error(WAIO_EIO, "%s: %s: %s", r->path, what, strerror(errno));
+}
+
+waio_status waio_line_make(waio_line *line, const waio_row *row)
+{
+    FILE *out = open_memstream(&line->text, &line->bytes);
+
+    if (!out)
+        return waio_error(WAIO_ENOMEM, "out of memory");
+    if (row)
+        waio_row_write(out, row);
+    else
+        waio_row_write_header(out);
+    bool bad = ferror(out) != 0;
+    if (fclose(out) != 0 || bad)
+        return waio_error(WAIO_ENOMEM, "out of memory");
+    return WAIO_OK;
+}
+
+waio_status waio_results_add_entry(waio_results *r, const waio_row *row, int line)
+{
+    if (r->count == r->capacity) {
+        int capacity = r->capacity ? 2 * r->capacity : 64;
+        waio_results_entry **grown = realloc(r->entry, (size_t)capacity * sizeof *grown);
+        if (!grown)
+            return waio_error(WAIO_ENOMEM, "out of memory");
+        r->entry = grown;
+        r->capacity = capacity;
+    }
+    waio_results_entry *entry = waio_arena_alloc(r->arena, sizeof *entry);
+    if (!entry)
+        return WAIO_ENOMEM;
+    *entry = (waio_results_entry){*row, line};
+    r->entry[r->count++] = entry;
+    return WAIO_OK;
+}
+
+static waio_status read_all(waio_results *r, int fd, char **data, size_t *bytes)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) != 0)
+        return waio_results_io_error(r, "cannot be read");
+    if (!S_ISREG(info.st_mode))
+        return waio_error(WAIO_EINPUT, "%s: not a regular file", r->path);
+    *bytes = (size_t)info.st_size;
+    *data = waio_arena_alloc(r->arena, *bytes + 1);
+    if (!*data)
+        return WAIO_ENOMEM;
+    for (size_t got = 0; got < *bytes;) {
+        ssize_t n = pread(fd, *data + got, *bytes - got, (off_t)got);
+        if (n > 0)
+            got += (size_t)n;
+        else if (n == 0)
+            return waio_error(WAIO_EIO, "%s: became shorter while it was read", r->path);
+        else if (errno != EINTR)
+            return waio_results_io_error(r, "reading failed");
+    }
+    return WAIO_OK;
+}
+
+/* Nothing, or a part of the header without its newline: a run that was killed before it began. */
+static waio_status is_new(bool *yes, const char *data, size_t bytes)
+{
+    waio_line header = {NULL, 0};
+    waio_status st = waio_line_make(&header, NULL);
+
+    if (st == WAIO_OK)
+        *yes = bytes < header.bytes && memcmp(data, header.text, bytes) == 0;
+    free(header.text);
+    return st;
+}
+
+static waio_status read_header(const waio_results *r, waio_csv *csv)
+{
+    char *field[WAIO_COLUMNS];
+    waio_csv_record record;
+    waio_status st = waio_csv_next(csv, &record, field, WAIO_COLUMNS);
+
+    if (st != WAIO_OK)
+        return waio_error_context(st, "%s:%d", r->path, record.line);
+    if (!record.whole)
+        return waio_error(WAIO_EINPUT, "%s:1: not a results file: it lacks the header line",
+                          r->path);
+    for (int i = 0; i < record.count && record.count <= WAIO_COLUMNS; i++)
+        if (strcmp(field[i], waio_column_table[i].name) != 0)
+            return waio_error(WAIO_EINPUT,
+                              "%s:1: not a results file of this version: column %d is \"%.100s\", "
+                              "expected \"%s\"",
+                              r->path, i + 1, field[i], waio_column_table[i].name);
+    if (record.count != WAIO_COLUMNS)
+        return waio_error(WAIO_EINPUT,
+                          "%s:1: not a results file of this version: %d columns, expected %d",
+                          r->path, record.count, WAIO_COLUMNS);
+    return WAIO_OK;
+}
+
+/* Fills the entries; `whole` becomes the number of bytes up to the last whole row. */
+static waio_status read_rows(waio_results *r, waio_csv csv, const char *data, size_t *whole)
+{
+    char *field[WAIO_COLUMNS];
+    waio_csv_record record;
+    waio_row row;
+
+    while (csv.at < csv.end) {
+        waio_status st = waio_csv_next(&csv, &record, field, WAIO_COLUMNS);
+        if (st == WAIO_OK && !record.whole)
+            break;
+        if (st == WAIO_OK)
+            st = waio_row_parse(&row, field, record.count);
+        if (st != WAIO_OK)
+            return waio_error_context(st, "%s:%d", r->path, record.line);
+        st = waio_results_add_entry(r, &row, record.line);
+        if (st != WAIO_OK)
+            return st;
+    }
+    /* A quote that a fault in the middle has opened swallows all rows behind it. Those must not be
+     * cut off as if they were the unfinished last row. */
+    const char *line = memchr(csv.at, '\n', (size_t)(csv.end - csv.at));
+    if (line && waio_csv_holds_record(line + 1, csv.end, WAIO_COLUMNS))
+        return waio_error(WAIO_EINPUT, "%s:%d: a quote is opened and not closed", r->path,
+                          csv.line);
+    *whole = (size_t)(csv.at - data);
+    r->lines = csv.line - 1;
+    return WAIO_OK;
+}
+
+waio_status waio_results_read_fd(waio_results *r, int fd, size_t *bytes, size_t *whole)
+{
+    waio_status st = WAIO_OK;
+    char *data = NULL;
+    bool fresh = false;
+
+    *whole = 0;
+    WAIO_TRY(st, read_all(r, fd, &data, bytes));
+    WAIO_TRY(st, is_new(&fresh, data, *bytes));
+    if (fresh)
+        goto done;
+    waio_csv csv = {.at = data, .end = data + *bytes, .line = 1};
+    WAIO_TRY(st, read_header(r, &csv));
+    WAIO_TRY(st, read_rows(r, csv, data, whole));
+done:
+    return st;
+}
