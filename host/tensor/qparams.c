@@ -1,7 +1,11 @@
 #include "tensor/qparams.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
+
+/* A range of nothing. A step below FLT_MIN has lost digits, and 1 / step may be infinite. */
+static const waio_qparams nothing = {1, 0, 0, 0};
 
 waio_qparams waio_qparams_asymmetric(float min, float max, int bits)
 {
@@ -10,8 +14,8 @@ waio_qparams waio_qparams_asymmetric(float min, float max, int bits)
     float low = min < 0 ? min : 0, high = max > 0 ? max : 0;
     float scale = (float)((double)(high - low) / (p.hi - p.lo));
 
-    if (!(scale > 0))
-        return p;
+    if (!(scale >= FLT_MIN))
+        return nothing;
     p.scale = scale;
     double zero = round(p.lo - (double)low / (double)scale);
     p.zero_point = zero < p.lo ? p.lo : zero > p.hi ? p.hi : (int32_t)zero;
@@ -26,8 +30,9 @@ waio_qparams waio_qparams_symmetric(float min, float max, int bits)
     float reach = fmaxf(fabsf(min), fabsf(max));
     float scale = (float)((double)reach / top);
 
-    if (scale > 0)
-        p.scale = scale;
+    if (!(scale >= FLT_MIN))
+        return nothing;
+    p.scale = scale;
     return p;
 }
 

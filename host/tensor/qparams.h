@@ -13,9 +13,9 @@ typedef struct waio_qparams {
     int32_t lo, hi;     /* lowest and highest code */
 } waio_qparams;
 
-/* Eq. 1: [min, max] widened to hold 0; codes -2^(bits-1) .. 2^(bits-1)-1. A range of nothing gives
- * scale 1 and zero point 0. bits: 2 to 16. The scale is rounded to float32 once, the zero point
- * computed in double. */
+/* Eq. 1: [min, max] widened to hold 0; codes -2^(bits-1) .. 2^(bits-1)-1. bits: 2 to 16. The
+ * scale is rounded to float32 once, the zero point computed in double. A range of nothing, or one
+ * whose scale is below the smallest normal float, gives scale 1, zero point 0 and no code but 0. */
 waio_qparams waio_qparams_asymmetric(float min, float max, int bits);
 
 /* Eq. 2: codes -Q..Q with Q = 2^(bits-1)-1 (narrow), zero point 0. */
