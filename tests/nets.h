@@ -101,9 +101,9 @@ static inline int net_pool(waio_graph *g, waio_op op, int x)
 
 static inline int net_concat(waio_graph *g, int a, int b)
 {
-    return net_node(
-        g,
-        (waio_node){.op = WAIO_OP_CONCAT, .input = {a, b}, .axis = {g->value[a].shape.rank - 1}});
+    waio_node node = {.op = WAIO_OP_CONCAT, .input = {a, b}, .input_count = 2};
+    node.axis.axis = g->value[a].shape.rank - 1;
+    return net_node(g, node);
 }
 
 /* Index of the node called `name`, -1 if there is none. */

@@ -98,6 +98,17 @@ static void join(int *group, int a, int b)
     group[a > b ? a : b] = a > b ? b : a;
 }
 
+/* Whether the group of `node`'s output gets numbers here that need not lie in [0, 1). */
+static bool widens_group(const waio_graph *graph, const waio_node *node)
+{
+    if (!shares_range(node))
+        return !has_fixed_range(node);
+    for (int i = 0; i < node->input_count; i++)
+        if (waio_value_is_const(graph, node->input[i]))
+            return true;
+    return node->op == WAIO_OP_PAD && node->pad.value != 0;
+}
+
 /* A group is fixed if everything that flows into it comes from softmax or logistic. */
 static void find_fixed(waio_range_groups *groups, const waio_graph *graph)
 {
@@ -105,7 +116,7 @@ static void find_fixed(waio_range_groups *groups, const waio_graph *graph)
         if (has_fixed_range(&graph->node[n]))
             groups->fixed[groups->group[graph->node[n].output]] = true;
     for (int n = 0; n < graph->node_count; n++)
-        if (!has_fixed_range(&graph->node[n]) && !shares_range(&graph->node[n]))
+        if (widens_group(graph, &graph->node[n]))
             groups->fixed[groups->group[graph->node[n].output]] = false;
     groups->fixed[groups->group[graph->input]] = false;
 }

@@ -3,6 +3,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Gives every reader of a constant a value of its own, so that each can have it at its own bits and
+ * scale. */
+static waio_status split_constants(waio_graph *graph, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    bool *taken = NULL;
+
+    WAIO_NEW(st, taken, arena, (size_t)graph->value_count);
+    for (int n = 0; n < graph->node_count; n++) {
+        waio_node *node = &graph->node[n];
+        for (int i = 0; i < node->input_count; i++) {
+            int id = node->input[i];
+            waio_value shared = graph->value[id]; /* the array may move */
+            float *data = NULL;
+            if (!shared.data)
+                continue;
+            if (taken[id]) {
+                WAIO_TRY(st, waio_graph_add_const(graph, &node->input[i], shared.name,
+                                                  &shared.shape, &data));
+                memcpy(data, shared.data, (size_t)waio_shape_count(&shared.shape) * sizeof *data);
+            }
+            taken[id] = true;
+        }
+    }
+done:
+    return st;
+}
+
 /* Index of the first or last node with weights, -1 if there is none. */
 static int find_weighted(const waio_graph *graph, bool last)
 {
@@ -64,6 +92,7 @@ waio_status waio_roles_assign(waio_roles *roles, waio_graph *graph, waio_arena *
                   "%s: no layer has weights, so there is nothing to "
                   "quantize",
                   graph->name);
+    WAIO_TRY(st, split_constants(graph, arena));
     WAIO_NEW(st, roles->value, arena, (size_t)graph->value_count);
     propagate(roles->value, graph, last);
     WAIO_TRY(st, reorder(graph, roles->value, first));

@@ -20,8 +20,9 @@ typedef struct waio_roles {
     int last_weighted;  /* node index: the head of the network begins here */
 } waio_roles;
 
-/* Brings the nodes of `graph` into the order above (stable otherwise) and says the roles; `arena`
- * holds them. WAIO_EUNSUPPORTED if no node has weights. */
+/* Brings the nodes of `graph` into the order above (stable otherwise), splits constants that
+ * several nodes read, so that each reader can have its own bits, and says the roles; `arena` holds
+ * them. WAIO_EUNSUPPORTED if no node has weights. */
 waio_status waio_roles_assign(waio_roles *roles, waio_graph *graph, waio_arena *arena);
 
 #endif

@@ -153,6 +153,34 @@ static void parallel_layers(void)
     waio_graph_free(g);
 }
 
+/* A factor that ops of both sides read, and a bias that two layers read: each reader gets a value
+ * of its own, with the same numbers. */
+static void shared_constants(void)
+{
+    waio_graph *g = waio_graph_new("shared");
+    int x = net_input(g, image), factor = net_const(g, WAIO_SHAPE(3), 1);
+    int a = net_conv(g, "a", net_op(g, WAIO_OP_MUL, x, factor), 3, 1);
+    int b = net_conv(g, "b", net_op(g, WAIO_OP_MUL, a, factor), 3, 1);
+    g->node[3].input[2] = g->node[1].input[2]; /* b's bias is a's */
+    waio_roles roles = assign(g, net_op(g, WAIO_OP_MUL, b, factor));
+
+    check_roles(g, &roles, "IAAOO");
+    for (int n = 0; n < g->node_count; n++)
+        for (int i = 1; i < g->node[n].input_count; i++) {
+            int id = g->node[n].input[i];
+            CHECK(waio_graph_use_count(g, id) == 1, "constant %d has several readers", id);
+            CHECK(roles.value[id] == roles.value[g->node[n].output], "its role is the reader's");
+        }
+    for (int n = 0; n <= 4; n += 2)
+        CHECK(memcmp(g->value[g->node[n].input[1]].data, g->value[factor].data,
+                     3 * sizeof(float)) == 0,
+              "the factor of node %d has other numbers", n);
+    CHECK(memcmp(g->value[g->node[1].input[2]].data, g->value[g->node[3].input[2]].data,
+                 3 * sizeof(float)) == 0,
+          "the biases differ");
+    waio_graph_free(g);
+}
+
 static void no_layer(void)
 {
     waio_graph *g = waio_graph_new("nothing");
@@ -235,6 +263,7 @@ int main(void)
     single_layer();
     beside_the_last_layer();
     parallel_layers();
+    shared_constants();
     no_layer();
     for (uint64_t seed = 0; seed < 200; seed++)
         random_network(seed);
