@@ -1,23 +1,31 @@
 /* waio eval: one configuration. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/progress.h"
 #include "cli/run_options.h"
 #include "sweep/config.h"
+#include "util/clock.h"
 
 typedef struct eval_view {
     waio_progress progress;
     waio_run_state state;
+    double pass_started, last_update;
 } eval_view;
 
 static void show_progress(void *payload, int64_t done, int64_t total, int64_t correct)
 {
     eval_view *view = payload;
 
+    if (done < view->state.images_done) /* the float pass is over, the quantized one began */
+        view->pass_started = view->last_update;
+    view->last_update = waio_clock();
     view->state.images_done = done;
     view->state.images_total = total;
     view->state.correct = correct;
-    view->state.seconds_left = -1;
+    view->state.pass_seconds = view->last_update - view->pass_started;
+    view->state.seconds_left =
+        done ? view->state.pass_seconds / (double)done * (double)(total - done) : -1;
     waio_progress_show(&view->progress, &view->state);
 }
 
@@ -30,6 +38,8 @@ static waio_status read_config(waio_config *config, const waio_arguments *args, 
         WAIO_TRY(st, waio_config_set(config, args->item[i], arena));
     if (!config->model || !config->dataset)
         WAIO_FAIL(st, WAIO_EUSAGE, "model=... and data=... are needed");
+    if (strcmp(config->method, "float") == 0 && !waio_config_is_float(config))
+        WAIO_FAIL(st, WAIO_EUSAGE, "method=float goes with w=32 a=32 i=32 o=32");
 done:
     return st;
 }
@@ -78,6 +88,7 @@ int waio_cmd_eval(int argc, char **argv)
     waio_progress_init(&view.progress, cli.quiet);
     view.state.config = waio_config_text(&config, arena);
     view.state.rows_total = 1;
+    view.pass_started = waio_clock();
     waio_cli_catch_signals();
     st = waio_eval_config(&row, &config, &options, verify, &tensors, &progress, arena);
     waio_progress_clear(&view.progress);

@@ -39,6 +39,7 @@ static waio_status add_file(batch_files *files, const char *path)
 static waio_status find_files(batch_files *files, waio_dataset *dataset, const char *folder)
 {
     waio_status st = WAIO_OK;
+    const char *missing = NULL;
 
     if (strcmp(dataset->split, "test") == 0) {
         const char *path = waio_path_join(dataset->arena, folder, "test_batch.bin");
@@ -51,8 +52,12 @@ static waio_status find_files(batch_files *files, waio_dataset *dataset, const c
         const char *path = waio_arena_printf(dataset->arena, "%s/data_batch_%d.bin", folder, i);
         if (!path)
             return WAIO_ENOMEM;
-        if (i > 1 && !waio_file_exists(path))
-            break;
+        if (i > 1 && !waio_file_exists(path)) {
+            missing = missing ? missing : path;
+            continue;
+        }
+        if (missing)
+            WAIO_FAIL(st, WAIO_EINPUT, "%s is missing, but there is %s", missing, path);
         WAIO_TRY(st, add_file(files, path));
     }
 done:

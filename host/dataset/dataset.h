@@ -54,7 +54,7 @@ waio_status waio_select_images(int64_t **index, int64_t *count, const waio_selec
                                int64_t total, const waio_dataset *dataset);
 
 /* CIFAR-10's binary version: records of 1 label byte and 3 planes of 32x32 bytes (R, G, B), in
- * test_batch.bin and data_batch_1.bin to data_batch_5.bin (the ones that are there, in order);
+ * test_batch.bin and data_batch_1.bin to data_batch_5.bin (1 to 5 of them, without a gap);
  * class names in batches.meta.txt. */
 waio_status waio_cifar10_open(waio_dataset *dataset, const char *folder,
                               const waio_selection *selection);

@@ -111,13 +111,26 @@ static char *replace_all(waio_arena *arena, const char *text, const char *from, 
     return out;
 }
 
+/* A name with its percent signs and spaces written as %25 and %20. */
+static char *escape(waio_arena *arena, const char *name)
+{
+    char *text = replace_all(arena, name, "%", "%25");
+    return text ? replace_all(arena, text, " ", "%20") : NULL;
+}
+
+static char *unescape(waio_arena *arena, const char *text)
+{
+    char *name = replace_all(arena, text, "%20", " ");
+    return name ? replace_all(arena, name, "%25", "%") : NULL;
+}
+
 static const char *field_text(const waio_config *config, const field *f, waio_arena *arena)
 {
     const char *base = (const char *)config + f->offset;
 
     switch (f->kind) {
     case FIELD_NAME:
-        return replace_all(arena, *(const char *const *)base, " ", "%20");
+        return escape(arena, *(const char *const *)base);
     case FIELD_CHOICE:
         return *(const char *const *)base;
     case FIELD_BITS:
@@ -182,7 +195,7 @@ static waio_status set_field(waio_config *config, const field *f, const char *va
     case FIELD_NAME:
         if (!value[0])
             return waio_error(WAIO_EUSAGE, "%s= needs a name", f->key);
-        *(const char **)base = replace_all(arena, value, "%20", " ");
+        *(const char **)base = unescape(arena, value);
         return *(const char **)base ? WAIO_OK : WAIO_ENOMEM;
     case FIELD_CHOICE:
         return set_choice((const char **)base, f, value, arena);

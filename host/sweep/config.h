@@ -29,7 +29,8 @@ waio_config waio_config_of_suite(const waio_suite *suite);
 /* Whether all of W, A, I, O are float; such a configuration is the baseline. */
 bool waio_config_is_float(const waio_config *config);
 
-/* "model=... data=... w=8 ..." in `arena`; NULL when out of memory. Spaces in names become %20. */
+/* "model=... data=... w=8 ..." in `arena`; NULL when out of memory. In names a space becomes %20,
+ * a percent sign %25. */
 const char *waio_config_text(const waio_config *config, waio_arena *arena);
 
 /* Sets one field from "key=value"; WAIO_EUSAGE with the known keys or allowed values. Texts are

@@ -21,7 +21,7 @@ typedef struct runner {
     waio_run_state state;
     double started, pass_started;
     int rows_computed, pass_rows;
-    bool out_of_order; /* rows were taken out of the file: it is sorted at the end */
+    bool out_of_order; /* the file's rows will not be in the plan's order: sorted at the end */
     bool fatal;        /* the last error ends the run; it never becomes a row */
 } runner;
 
@@ -351,6 +351,28 @@ static waio_status drop_failed_rows(runner *r)
     return st;
 }
 
+/* Whether rows that are there stand in another order than the plan's, or behind missing ones: what
+ * a --retry leaves that was stopped. */
+static bool is_out_of_order(const runner *r)
+{
+    bool missing = false;
+
+    for (int i = 0, last = -1; i < waio_results_count(r->results); i++) {
+        int at = waio_plan_find(&r->plan, waio_results_row(r->results, i)->col_config);
+        if (at < last)
+            return true;
+        last = at;
+    }
+    for (int i = 0; i < r->plan.row_count; i++) {
+        if (!r->plan.row[i].in_shard)
+            continue;
+        if (r->plan.row[i].done && missing)
+            return true;
+        missing = missing || !r->plan.row[i].done;
+    }
+    return false;
+}
+
 static waio_status prepare(runner *r)
 {
     waio_status st = WAIO_OK;
@@ -369,8 +391,8 @@ static waio_status prepare(runner *r)
         WAIO_TRY(st,
                  results_path(r->summary->path, sizeof r->summary->path, r->suite, o, o->shard));
         WAIO_TRY(st, take_existing(r));
-        r->out_of_order = true;
     }
+    r->out_of_order = is_out_of_order(r);
     for (int i = 0; i < r->plan.row_count; i++) {
         r->state.rows_total += r->plan.row[i].in_shard;
         r->state.rows_done += r->plan.row[i].in_shard && r->plan.row[i].done;
@@ -421,6 +443,50 @@ static const waio_row *find_in_shards(waio_results *const *shard, int shards, co
     return NULL;
 }
 
+/* Rows of the same model and data set must come from the same files, and all from one backend. */
+static waio_status check_origin(const waio_row *row, const waio_row *before)
+{
+    bool same_pair = strcmp(row->col_model, before->col_model) == 0 &&
+                     strcmp(row->col_dataset, before->col_dataset) == 0;
+    const char *what = NULL;
+
+    if (strcmp(row->col_backend, before->col_backend) != 0)
+        what = "backend";
+    else if (same_pair && strcmp(row->col_model_sha256, before->col_model_sha256) != 0)
+        what = "model file";
+    else if (same_pair && strcmp(row->col_data_sha256, before->col_data_sha256) != 0)
+        what = "data set";
+    if (!what)
+        return WAIO_OK;
+    return waio_error(WAIO_EINPUT,
+                      "the shards do not go together: some rows of %s on %s were computed with "
+                      "another %s; run those shards again",
+                      row->col_model, row->col_dataset, what);
+}
+
+/* What a run of the whole suite checks when it takes rows up: all of this suite, of one origin. */
+static waio_status check_origins(const runner *r, waio_results *const *shard, int shards)
+{
+    waio_status st = WAIO_OK;
+    const waio_row *before = NULL; /* the plan has all rows of a model and data set together */
+
+    for (int i = 0; i < r->plan.row_count; i++) {
+        const waio_row *row = find_in_shards(shard, shards, r->plan.row[i].text);
+        if (strcmp(row->col_suite, r->suite->name) != 0)
+            WAIO_FAIL(st, WAIO_EINPUT,
+                      "the shards do not go together: there is a row of suite "
+                      "\"%s\", this is \"%s\"",
+                      row->col_suite, r->suite->name);
+        if (has_failed(row))
+            continue;
+        if (before)
+            WAIO_TRY(st, check_origin(row, before));
+        before = row;
+    }
+done:
+    return st;
+}
+
 static waio_status merge_rows(runner *r, waio_results *const *shard, int shards)
 {
     int missing = 0;
@@ -436,6 +502,7 @@ static waio_status merge_rows(runner *r, waio_results *const *shard, int shards)
         return waio_error(WAIO_EINPUT,
                           "%d of %d rows are in none of the %d shard files; the first: %s", missing,
                           r->plan.row_count, shards, first_missing);
+    WAIO_TRY(st, check_origins(r, shard, shards));
     WAIO_TRY(st, waio_results_open(&r->results, r->summary->path));
     if (waio_results_count(r->results))
         WAIO_FAIL(st, WAIO_EINPUT,

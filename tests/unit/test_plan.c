@@ -1,0 +1,394 @@
+/* Configurations and their canonical text; plans: which rows there are, in which order, and whose
+ * they are. */
+#include <stdlib.h>
+
+#include "check.h"
+#include "sweep/plan.h"
+#include "util/rng.h"
+
+static waio_arena *arena;
+static waio_rng rng = {8};
+
+static int pick(int n)
+{
+    return (int)waio_rng_below(&rng, (uint64_t)n);
+}
+
+/* ---- configurations ---- */
+
+static const int all_bits[] = {2,  3,  4,  5,  6,  7,  8,        9,         10,
+                               11, 12, 13, 14, 15, 16, WAIO_F16, WAIO_FLOAT};
+enum { ALL_BITS = sizeof all_bits / sizeof *all_bits };
+
+/* Printable characters, among them those that the text gives a meaning to. */
+static const char *random_name(void)
+{
+    static const char special[] = "   %%20%25=\"',/\\";
+    int length = 1 + pick(12);
+    char *name = waio_arena_alloc(arena, 16);
+
+    for (int i = 0; i < length; i++)
+        name[i] = pick(2) ? special[pick((int)strlen(special))] : (char)('!' + pick(94));
+    return name;
+}
+
+#define ONE_OF(...)                                                                                \
+    ((const char *[]){__VA_ARGS__})[pick(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))]
+
+static waio_config random_config(void)
+{
+    waio_config c = waio_config_default();
+
+    c.model = random_name();
+    c.dataset = random_name();
+    c.split = ONE_OF("test", "train");
+    c.images = pick(1000);
+    c.preprocess = ONE_OF("raw", "unit", "tf", "caffe", "torch");
+    c.granularity = ONE_OF("channel", "layer");
+    c.weights = ONE_OF("symmetric", "asymmetric");
+    c.activations = ONE_OF("auto", "symmetric", "asymmetric");
+    c.bits = (waio_precision){all_bits[pick(ALL_BITS)], all_bits[pick(ALL_BITS)],
+                              all_bits[pick(ALL_BITS)], all_bits[pick(ALL_BITS)]};
+    if (pick(8) == 0)
+        c.bits = (waio_precision){32, 32, 32, 32};
+    c.first_n = pick(4);
+    c.feed = ONE_OF("quantized", "raw");
+    c.calibration_images = 1 + pick(999);
+    c.calibration_seed = pick(INT32_MAX);
+    c.calibration_split = ONE_OF("train", "test");
+    c.seed = pick(INT32_MAX);
+    return c;
+}
+
+static bool same_bits(waio_precision a, waio_precision b)
+{
+    return a.w == b.w && a.a == b.a && a.i == b.i && a.o == b.o;
+}
+
+/* The baseline's text leaves out what does not matter for it. */
+static bool same_config(const waio_config *a, const waio_config *b)
+{
+    bool same = strcmp(a->model, b->model) == 0 && strcmp(a->dataset, b->dataset) == 0 &&
+                strcmp(a->split, b->split) == 0 && a->images == b->images &&
+                strcmp(a->preprocess, b->preprocess) == 0 && same_bits(a->bits, b->bits) &&
+                strcmp(a->engine, b->engine) == 0 && a->seed == b->seed;
+
+    if (waio_config_is_float(a))
+        return same && strcmp(b->method, "float") == 0;
+    return same && strcmp(a->method, b->method) == 0 &&
+           strcmp(a->granularity, b->granularity) == 0 && strcmp(a->weights, b->weights) == 0 &&
+           strcmp(a->activations, b->activations) == 0 && a->first_n == b->first_n &&
+           strcmp(a->feed, b->feed) == 0 && a->calibration_images == b->calibration_images &&
+           a->calibration_seed == b->calibration_seed &&
+           strcmp(a->calibration_split, b->calibration_split) == 0;
+}
+
+static waio_config parse(const char *text)
+{
+    waio_config c = waio_config_default();
+    char *copy = waio_arena_strdup(arena, text), *save = NULL;
+
+    for (char *part = strtok_r(copy, " ", &save); part; part = strtok_r(NULL, " ", &save))
+        CHECK_OK(waio_config_set(&c, part, arena));
+    return c;
+}
+
+static void texts_come_back(void)
+{
+    for (int i = 0; i < 1000; i++) {
+        waio_config c = random_config();
+        const char *text = waio_config_text(&c, arena);
+        waio_config back = parse(text);
+        CHECK(same_config(&c, &back), "\"%s\" \"%s\": %s", c.model, c.dataset, text);
+        CHECK(strcmp(waio_config_text(&back, arena), text) == 0, "%s became %s", text,
+              waio_config_text(&back, arena));
+    }
+}
+
+static void text_by_hand(void)
+{
+    waio_config c = waio_config_default();
+
+    c.model = "my net.h5";
+    c.dataset = "cifar10";
+    c.bits = (waio_precision){4, 8, WAIO_F16, 32};
+    const char *text = waio_config_text(&c, arena);
+    CHECK(strcmp(text, "model=my%20net.h5 data=cifar10 split=test images=0 pre=raw method=ptq "
+                       "range=minmax gran=channel wsym=symmetric asym=auto map=quantized_bits "
+                       "w=4 a=8 i=f16 o=32 first_n=0 suspects=0 feed=quantized calib=256 cseed=1 "
+                       "csplit=train engine=simulate seed=1") == 0,
+          "%s", text);
+    c.bits = (waio_precision){32, 32, 32, 32};
+    c.first_n = 3;
+    text = waio_config_text(&c, arena);
+    CHECK(strcmp(text, "model=my%20net.h5 data=cifar10 split=test images=0 pre=raw method=float "
+                       "w=32 a=32 i=32 o=32 engine=simulate seed=1") == 0,
+          "%s", text);
+    CHECK(waio_config_is_float(&c), "the baseline");
+    for (int i = 0; i < 4; i++) {
+        c.bits = (waio_precision){i == 0 ? 8 : 32, i == 1 ? 8 : 32, i == 2 ? 8 : 32, 32};
+        if (i == 3)
+            c.bits.o = WAIO_F16;
+        CHECK(!waio_config_is_float(&c), "one of four is quantized: no baseline");
+    }
+}
+
+static void wrong_assignments(void)
+{
+    static const struct {
+        const char *assignment, *part;
+    } row[] = {
+        {"w=33", "2 to 16 bits, 32 (float) and f16"},
+        {"w=1", "2 to 16 bits"},
+        {"w=08", "w=08"},
+        {"a=", "2 to 16 bits"},
+        {"i=F16", "f16"},
+        {"w", "KEY=VALUE"},
+        {"", "KEY=VALUE"},
+        {"=8", "KEY=VALUE"},
+        {"weights=8", "known key; there are: model data split"},
+        {"W=8", "first_n suspects feed"},
+        {"model=", "needs a name"},
+        {"split=val", "test train"},
+        {"split=tes", "test train"},
+        {"split=test ", "test train"},
+        {"pre=", "raw unit tf caffe torch"},
+        {"method=qat", "ptq float"},
+        {"gran=tensor", "channel layer"},
+        {"wsym=auto", "symmetric asymmetric"},
+        {"asym=none", "auto symmetric asymmetric"},
+        {"feed=bytes", "quantized raw"},
+        {"engine=integer", "simulate"},
+        {"csplit=val", "train test"},
+        {"images=-1", "from 0 to 1000000000"},
+        {"images=ten", "from 0 to"},
+        {"images=10x", "from 0 to"},
+        {"images=99999999999999999999", "from 0 to"},
+        {"calib=0", "from 1 to 1000000"},
+        {"first_n=1001", "from 0 to 1000"},
+        {"suspects=1", "from 0 to 0"},
+        {"seed=", "from 0 to 2147483647"},
+        {"cseed=2147483648", "from 0 to 2147483647"},
+    };
+
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        waio_config c = waio_config_default();
+        CHECK_FAILS(waio_config_set(&c, row[i].assignment, arena), WAIO_EUSAGE, row[i].part);
+    }
+}
+
+static void options_of_a_configuration(void)
+{
+    for (int i = 0; i < 50; i++) {
+        waio_config c = random_config();
+        waio_session_options o = {.threads = 3};
+        waio_quant_request request = waio_config_request(&c);
+        CHECK_OK(waio_config_session_options(&o, &c));
+        CHECK(same_bits(request.bits, c.bits) && request.first_n == c.first_n, "request");
+        CHECK((o.feed == WAIO_FEED_RAW) == (strcmp(c.feed, "raw") == 0), "feed");
+        CHECK(o.images == c.images && strcmp(o.split, c.split) == 0 &&
+                  strcmp(o.preprocess, c.preprocess) == 0 && o.threads == 3,
+              "data");
+        CHECK(o.calibration_images == c.calibration_images &&
+                  o.calibration_seed == c.calibration_seed &&
+                  strcmp(o.calibration_split, c.calibration_split) == 0,
+              "calibration");
+        CHECK(o.scheme.per_channel == (strcmp(c.granularity, "channel") == 0) &&
+                  (o.scheme.weights == WAIO_SYMMETRIC) == (strcmp(c.weights, "symmetric") == 0) &&
+                  (o.scheme.activations == WAIO_SYMMETRY_AUTO) ==
+                      (strcmp(c.activations, "auto") == 0),
+              "scheme");
+    }
+}
+
+/* ---- plans ---- */
+
+/* `count` different bit widths in a random order; `with_float`: 32 among them. */
+static waio_int_list random_axis(int count, bool with_float)
+{
+    int shuffled[ALL_BITS - 1];
+    waio_int_list list = {waio_arena_alloc(arena, (size_t)count * sizeof(int)), count};
+
+    for (int i = 0; i < ALL_BITS - 1; i++) { /* all but 32 */
+        int j = pick(i + 1);
+        shuffled[i] = shuffled[j];
+        shuffled[j] = all_bits[i];
+    }
+    memcpy(list.item, shuffled, (size_t)count * sizeof(int));
+    if (with_float)
+        list.item[pick(count)] = WAIO_FLOAT;
+    return list;
+}
+
+static waio_suite random_suite(void)
+{
+    static const char *names[] = {"a", "b c", "d.h5"}, *sets[] = {"shapes", "cifar10"};
+    static int layers[] = {0, 2, 5};
+    bool with_float = pick(3) > 0;
+    waio_suite s = {.path = "suite.yaml",
+                    .models = {names, 1 + pick(3)},
+                    .datasets = {sets, 1 + pick(2)},
+                    .split = "test",
+                    .preprocess = "unit",
+                    .method = {"ptq", "minmax", "layer", "symmetric", "auto"},
+                    .mapping = "quantized_bits",
+                    .first_n = {layers, 1 + pick(3)},
+                    .feed = "quantized",
+                    .engine = "simulate",
+                    .calibration = {64, 3, "train"},
+                    .seed = 4};
+
+    s.W = random_axis(1 + pick(3), with_float || pick(2));
+    s.A = random_axis(1 + pick(3), with_float || pick(2));
+    s.I = random_axis(1 + pick(3), with_float || pick(2));
+    s.O = random_axis(1 + pick(4), with_float);
+    return s;
+}
+
+static bool holds(waio_int_list list, int bits)
+{
+    for (int i = 0; i < list.count; i++)
+        if (list.item[i] == bits)
+            return true;
+    return false;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp((*(const waio_plan_row *const *)a)->text,
+                  (*(const waio_plan_row *const *)b)->text);
+}
+
+static void check_rows(const waio_plan *plan, const waio_suite *s)
+{
+    int pairs = s->models.count * s->datasets.count, floats = 0;
+    int product = s->first_n.count * s->I.count * s->W.count * s->A.count * s->O.count;
+    bool all_float = holds(s->W, 32) && holds(s->A, 32) && holds(s->I, 32) && holds(s->O, 32);
+    int wanted = pairs * (1 + product - (all_float ? s->first_n.count : 0));
+    const waio_plan_row **row = waio_arena_array(arena, (size_t)plan->row_count, sizeof *row);
+
+    CHECK(plan->row_count == wanted, "%d rows, expected %d", plan->row_count, wanted);
+    CHECK(plan->pair_count == pairs, "%d pairs", plan->pair_count);
+    for (int r = 0; r < plan->row_count; r++) {
+        const waio_config *c = &plan->row[r].config;
+        row[r] = &plan->row[r];
+        floats += waio_config_is_float(c);
+        CHECK(strcmp(waio_config_text(c, arena), row[r]->text) == 0, "text of row %d", r);
+        CHECK(waio_plan_find(plan, row[r]->text) == r, "row %d is not found", r);
+        CHECK(strcmp(c->granularity, "layer") == 0 && c->calibration_images == 64 && c->seed == 4,
+              "the suite's choices");
+        bool listed = holds(s->W, c->bits.w) && holds(s->A, c->bits.a) && holds(s->I, c->bits.i) &&
+                      holds(s->O, c->bits.o) && holds(s->first_n, (int)c->first_n);
+        CHECK(listed || waio_config_is_float(c), "row %d is not in the suite", r);
+    }
+    CHECK(floats == pairs, "%d float rows of %d pairs", floats, pairs);
+    qsort(row, (size_t)plan->row_count, sizeof *row, by_text);
+    for (int r = 1; r < plan->row_count; r++)
+        CHECK(strcmp(row[r]->text, row[r - 1]->text) != 0, "twice: %s", row[r]->text);
+    CHECK(waio_plan_find(plan, "model=a") == -1, "a row that is none");
+}
+
+/* Whether the rows could share the kept outputs of the first layer. */
+static bool shares_first(const waio_config *a, const waio_config *b)
+{
+    return a->first_n == b->first_n && a->bits.i == b->bits.i && strcmp(a->model, b->model) == 0 &&
+           strcmp(a->dataset, b->dataset) == 0;
+}
+
+static void check_passes(const waio_plan *plan, const waio_suite *s)
+{
+    int next = 0, pairs_begun = 0, changes = 0;
+
+    for (int p = 0; p < plan->pass_count; p++) {
+        const waio_plan_pass *pass = &plan->pass[p];
+        const waio_config *first = &plan->row[pass->first].config;
+        CHECK(pass->first == next && pass->count > 0, "pass %d has rows %d + %d", p, pass->first,
+              pass->count);
+        next = pass->first + pass->count;
+        CHECK(pass->baseline == waio_config_is_float(first), "pass %d: baseline", p);
+        CHECK(!pass->baseline || (pass->count == 1 && strcmp(first->method, "float") == 0),
+              "pass %d: a baseline is alone", p);
+        pairs_begun += pass->baseline; /* it opens its pair */
+        CHECK(pass->pair == pairs_begun - 1, "pass %d is of pair %d", p, pass->pair);
+        for (int r = 0; r < pass->count; r++) {
+            waio_config c = plan->row[pass->first + r].config;
+            c.bits.o = first->bits.o;
+            CHECK(same_config(&c, first) || waio_config_is_float(&c) || waio_config_is_float(first),
+                  "pass %d: more than O differs", p);
+            CHECK(c.bits.w == first->bits.w && c.bits.a == first->bits.a &&
+                      c.bits.i == first->bits.i && c.first_n == first->first_n,
+                  "pass %d: more than O differs", p);
+        }
+        if (p > 0 && !pass->baseline && !plan->pass[p - 1].baseline)
+            changes += !shares_first(first, &plan->row[plan->pass[p - 1].first].config);
+    }
+    CHECK(next == plan->row_count, "%d rows are in passes", next);
+    CHECK(changes <= plan->pair_count * (s->first_n.count * s->I.count - 1),
+          "I changes %d times in %d pairs of %d x %d", changes, plan->pair_count, s->first_n.count,
+          s->I.count);
+}
+
+static void check_shards(const waio_suite *s, const waio_plan *whole)
+{
+    for (int shards = 1; shards <= 5; shards++) {
+        int *owners = waio_arena_array(arena, (size_t)whole->row_count, sizeof *owners);
+        for (int shard = 1; shard <= shards; shard++) {
+            waio_plan plan;
+            CHECK_OK(waio_plan_make(&plan, s, shard, shards, arena));
+            CHECK(plan.row_count == whole->row_count, "a shard has another plan");
+            for (int p = 0; p < plan.pass_count; p++)
+                for (int r = plan.pass[p].first; r < plan.pass[p].first + plan.pass[p].count; r++) {
+                    owners[r] += plan.row[r].in_shard;
+                    CHECK(plan.row[r].in_shard == plan.row[plan.pass[p].first].in_shard,
+                          "pass %d is torn", p);
+                    CHECK(!plan.row[r].done, "nothing is done yet");
+                }
+        }
+        for (int r = 0; r < whole->row_count; r++)
+            CHECK(owners[r] == 1, "row %d is in %d of %d shards", r, owners[r], shards);
+    }
+}
+
+static void random_plans(void)
+{
+    for (int i = 0; i < 40; i++) {
+        waio_suite s = random_suite();
+        waio_plan plan;
+        CHECK_OK(waio_plan_make(&plan, &s, 1, 1, arena));
+        check_rows(&plan, &s);
+        check_passes(&plan, &s);
+        if (i < 10)
+            check_shards(&s, &plan);
+    }
+}
+
+static void float_only_and_too_many(void)
+{
+    static int only[] = {WAIO_FLOAT}, many[64];
+    static const char *names[64];
+    waio_suite s = random_suite();
+    waio_plan plan;
+
+    s.W = s.A = s.I = s.O = (waio_int_list){only, 1};
+    CHECK_OK(waio_plan_make(&plan, &s, 1, 1, arena));
+    CHECK(plan.row_count == plan.pair_count && plan.pass_count == plan.pair_count,
+          "%d rows, %d passes: baselines only", plan.row_count, plan.pass_count);
+    for (int i = 0; i < 64; i++)
+        names[i] = "m";
+    s.models = s.datasets = (waio_text_list){names, 64};
+    s.W = s.A = s.I = s.O = s.first_n = (waio_int_list){many, 64};
+    CHECK_FAILS(waio_plan_make(&plan, &s, 1, 1, arena), WAIO_EUSAGE, "more than 1000000 rows");
+}
+
+int main(void)
+{
+    arena = waio_arena_new();
+    texts_come_back();
+    text_by_hand();
+    wrong_assignments();
+    options_of_a_configuration();
+    random_plans();
+    float_only_and_too_many();
+    waio_arena_free(arena);
+    return waio_check_result();
+}

@@ -1,0 +1,448 @@
+/* Bindings against tests/simulate.h, value by value on random networks: both sides run the
+ * reference's float ops, so every number must be equal. Then biases of the vectors, sizes worked by
+ * hand, and the bank of weights. */
+#include <stdlib.h>
+
+#include "backend/binding.h"
+#include "nets.h"
+#include "simulate.h"
+#include "vectors.h"
+
+enum { BATCH = 2, NETWORKS = 400, CONFIGURATIONS = 16 };
+
+typedef struct network {
+    waio_graph *graph;
+    waio_arena *arena;
+    waio_roles roles;
+    waio_ranges ranges;
+    waio_program *program;
+    waio_workspace workspace;
+    float *image; /* what the ranges were observed on, one and a half times as large */
+    int64_t numbers;
+} network;
+
+static void run(const network *n, const waio_binding *binding, const float *x,
+                const waio_observer_hook *hook)
+{
+    waio_run_range all = {0, n->graph->node_count, false, false};
+
+    memcpy(waio_workspace_value(&n->workspace, n->program, n->graph->input), x,
+           (size_t)n->numbers * sizeof *x);
+    CHECK_OK(waio_program_run(n->program, binding, &n->workspace, all, hook));
+}
+
+static void observe(void *payload, int id, const float *data, int64_t count)
+{
+    waio_ranges_observe(payload, id, data, count);
+}
+
+/* Takes the graph; its ranges are those of one random batch. */
+static network open_network(waio_graph *graph)
+{
+    network n = {.graph = graph, .arena = waio_arena_new()};
+    const waio_shape *in = &graph->value[graph->input].shape;
+
+    n.numbers = waio_shape_count(in) * BATCH;
+    n.image = waio_arena_array(n.arena, (size_t)n.numbers, sizeof *n.image);
+    for (int64_t i = 0; i < n.numbers; i++)
+        n.image[i] = net_number(2);
+    CHECK_OK(waio_roles_assign(&n.roles, graph, n.arena));
+    CHECK_OK(
+        waio_program_compile(&n.program, graph, &waio_backend_ref, BATCH, n.roles.last_weighted));
+    CHECK_OK(waio_workspace_create(&n.workspace, n.program));
+    CHECK_OK(waio_ranges_create(&n.ranges, graph, n.arena));
+    waio_ranges_observe(&n.ranges, graph->input, n.image, n.numbers);
+    run(&n, &(waio_binding){.quant = NULL}, n.image, &(waio_observer_hook){observe, &n.ranges});
+    for (int64_t i = 0; i < n.numbers; i++)
+        n.image[i] *= 1.5f;
+    return n;
+}
+
+static void close_network(network *n)
+{
+    waio_workspace_free(&n->workspace);
+    waio_program_free(n->program);
+    waio_graph_free(n->graph);
+    waio_arena_free(n->arena);
+}
+
+/* ---- against the simulation ---- */
+
+typedef struct comparison {
+    const simulation *sim;
+    int node, wrong; /* nodes seen; first node that differs, -1 if none */
+} comparison;
+
+static void compare(void *payload, int id, const float *data, int64_t count)
+{
+    comparison *c = payload;
+    bool quantized = c->node >= c->sim->boundary;
+    const float *want = quantized ? c->sim->grid[id] : c->sim->plain[id];
+
+    for (int64_t i = 0; i < count && c->wrong < 0; i++)
+        if (data[i] != want[i])
+            c->wrong = c->node;
+    c->node++;
+}
+
+/* The input as a session fills it in. */
+static void fill_input(const network *n, const waio_quant_binding *b, float *x)
+{
+    for (int64_t i = 0; i < n->numbers; i++) {
+        x[i] = n->image[i];
+        if (b->input_bits == WAIO_F16)
+            x[i] = waio_round_to_half(x[i]);
+        else if (b->input_bits != WAIO_FLOAT)
+            x[i] = waio_fake_quantize(x[i], b->input_quant.fq, b->input_quant.rounding);
+    }
+}
+
+static void check_configuration(const network *n, waio_quantizer *q, simulation *sim,
+                                const waio_quant_request *r, uint64_t seed)
+{
+    waio_quant_binding binding;
+    comparison c = {.sim = sim, .wrong = -1};
+    float *x = malloc((size_t)n->numbers * sizeof *x);
+
+    CHECK_OK(waio_quantizer_bind(q, r, &binding));
+    sim_run(sim, r, n->image);
+    int bits = sim->boundary > 0 ? WAIO_FLOAT : r->bits.i;
+    CHECK(binding.input_bits == bits, "input of %d bits, expected %d", binding.input_bits, bits);
+    fill_input(n, &binding, x);
+    run(n, &binding.binding, x, &(waio_observer_hook){compare, &c});
+    CHECK(c.wrong < 0 && c.node == n->graph->node_count,
+          "network %d, w=%s a=%s i=%s o=%s first_n=%d %s w%d a%d: node %d (%s) differs", (int)seed,
+          waio_bits_text(r->bits.w), waio_bits_text(r->bits.a), waio_bits_text(r->bits.i),
+          waio_bits_text(r->bits.o), r->first_n, sim->scheme.per_channel ? "channel" : "layer",
+          sim->scheme.weights, sim->scheme.activations, c.wrong,
+          c.wrong < 0 ? "none" : waio_op_name(n->graph->node[c.wrong].op));
+    waio_quant_binding_free(&binding);
+    free(x);
+}
+
+static int random_bits(void)
+{
+    static const int bits[] = {2, 3, 4, 6, 8, 9, 12, 16, WAIO_F16, WAIO_FLOAT};
+    return bits[net_pick(10)];
+}
+
+static void random_network(uint64_t seed)
+{
+    network n = open_network(net_random_graph(seed));
+    int layers = 0;
+
+    for (int i = 0; i < n.graph->node_count; i++)
+        layers += waio_op_weighted(n.graph->node[i].op);
+    for (int k = 0; k < CONFIGURATIONS; k++) {
+        waio_arena *arena = waio_arena_new();
+        simulation sim = sim_new(n.graph, BATCH, &n.ranges, arena);
+        waio_quantizer *q = NULL;
+        sim.scheme = (waio_scheme){.per_channel = net_pick(2),
+                                   .weights = net_pick(2) ? WAIO_SYMMETRIC : WAIO_ASYMMETRIC,
+                                   .activations = (waio_symmetry)net_pick(3),
+                                   .rounding = WAIO_ROUND_HALF_AWAY};
+        waio_quant_request r = {{random_bits(), random_bits(), random_bits(), random_bits()},
+                                k % 2 ? net_pick(layers + 2) : 0};
+        CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &sim.scheme, 1 << 20));
+        check_configuration(&n, q, &sim, &r, seed);
+        waio_quantizer_free(q);
+        waio_arena_free(arena);
+    }
+    close_network(&n);
+}
+
+/* One constant and one bias that ops of different roles read: each reader has them at its own bits
+ * and scale. */
+static void shared_constants(void)
+{
+    waio_graph *g = waio_graph_new("shared");
+    int x = net_input(g, WAIO_SHAPE(1, NET_SIDE, NET_SIDE, 2));
+    int factor = net_const(g, WAIO_SHAPE(2), 1);
+    int c1 = net_conv(g, "c1", net_op(g, WAIO_OP_MUL, x, factor), 2, 1);
+    waio_node second = {.op = WAIO_OP_CONV2D, .name = "c2", .input_count = 3};
+    second.input[0] = net_op(g, WAIO_OP_MUL, c1, factor);
+    second.input[1] = net_const(g, WAIO_SHAPE(2, 3, 3, 2), 4);
+    second.input[2] = g->node[1].input[2];
+    second.conv = g->node[1].conv;
+    int fc = net_dense(g, "fc", net_mean(g, net_node(g, second)), 3);
+    CHECK_OK(waio_graph_add_output(g, net_op(g, WAIO_OP_MUL, fc, net_const(g, WAIO_SHAPE(1), 2))));
+    network n = open_network(g);
+    waio_arena *arena = waio_arena_new();
+    simulation sim = sim_new(n.graph, BATCH, &n.ranges, arena);
+    waio_quantizer *q = NULL;
+
+    CHECK_OK(waio_scheme_ptq(&sim.scheme, "channel", "symmetric", "auto"));
+    CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &sim.scheme, 0));
+    for (int first_n = 0; first_n <= 3; first_n++) {
+        check_configuration(&n, q, &sim, &(waio_quant_request){{4, 8, 3, 6}, first_n}, 1000);
+        check_configuration(&n, q, &sim, &(waio_quant_request){{8, 4, 32, 6}, first_n}, 1001);
+        check_configuration(&n, q, &sim, &(waio_quant_request){{8, 32, 8, 6}, first_n}, 1002);
+    }
+    waio_quantizer_free(q);
+    waio_arena_free(arena);
+    close_network(&n);
+}
+
+/* ---- biases of TensorFlow Lite ---- */
+
+static int check_bias(const cJSON *row)
+{
+    const cJSON *scales = cJSON_GetObjectItem(row, "weight_scales");
+    const cJSON *bias = cJSON_GetObjectItem(row, "bias"),
+                *codes = cJSON_GetObjectItem(row, "codes");
+    const cJSON *steps = cJSON_GetObjectItem(row, "bias_scales");
+    int count = cJSON_GetArraySize(bias);
+    waio_graph *g = waio_graph_new("bias");
+    waio_quant_binding binding;
+    waio_quantizer *q = NULL;
+    waio_scheme scheme;
+
+    net_dense(g, "head", net_dense(g, "fc", net_input(g, WAIO_SHAPE(1, 1)), count), 1);
+    CHECK_OK(waio_graph_add_output(g, g->node[1].output));
+    network n = open_network(g);
+    const int *input = g->node[0].input;
+    n.ranges.min[g->input] = 0;
+    n.ranges.max[g->input] = (float)(vectors_number(row, "input_scale") * 255);
+    for (int i = 0; i < count; i++) {
+        ((float *)g->value[input[1]].data)[i] = (float)(vectors_at(scales, i) * 127);
+        ((float *)g->value[input[2]].data)[i] = (float)vectors_at(bias, i);
+    }
+    CHECK_OK(waio_scheme_ptq(&scheme, "channel", "symmetric", "auto"));
+    CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &scheme, 0));
+    CHECK_OK(waio_quantizer_bind(q, &(waio_quant_request){{8, 8, 8, 8}, 0}, &binding));
+    const float *got = binding.binding.constant[input[2]];
+    for (int i = 0; i < count; i++) {
+        double want = vectors_at(codes, i) * vectors_at(steps, i);
+        CHECK(fabs((double)got[i] - want) <= 3e-7 * fabs(want), "bias %g becomes %.9g, not %.9g",
+              vectors_at(bias, i), (double)got[i], want);
+    }
+    waio_quant_binding_free(&binding);
+    waio_quantizer_free(q);
+    close_network(&n);
+    return 1;
+}
+
+static void vectors_of_biases(void)
+{
+    cJSON *json = vectors_read("tflite_qparams.json");
+    const cJSON *row = NULL;
+    int rows = 0;
+
+    cJSON_ArrayForEach(row, cJSON_GetObjectItem(json, "bias_int32")) rows += check_bias(row);
+    CHECK(rows == 4, "%d rows", rows);
+    cJSON_Delete(json);
+}
+
+/* ---- sizes ---- */
+
+/* x (4,4,2) -> c1: 3 of 3x3x2 -> c2: 4 of 3x3x3 -> mean -> fc: 3 of 4 -> softmax. Weights 54, 108
+ * and 12, biases 3, 4 and 3. */
+static network sized_network(void)
+{
+    waio_graph *g = waio_graph_new("sized");
+    int x = net_input(g, WAIO_SHAPE(1, 4, 4, 2));
+    int c2 = net_conv(g, "c2", net_conv(g, "c1", x, 3, 1), 4, 1);
+    CHECK_OK(waio_graph_add_output(g, net_softmax(g, net_dense(g, "fc", net_mean(g, c2), 3))));
+    return open_network(g);
+}
+
+static void sizes(void)
+{
+    enum { BIASES = 4 * (3 + 4 + 3) };
+    static const struct {
+        const char *granularity, *weights, *activations;
+        waio_quant_request request;
+        int64_t bytes;
+    } row[] = {
+        {"channel", "symmetric", "auto", {{32, 32, 32, 32}, 0}, 4 * 174 + BIASES},
+        {"channel", "symmetric", "auto", {{WAIO_F16, 32, 32, 32}, 0}, 4 * 66 + 2 * 108 + BIASES},
+        /* 108 bytes and 4 scales */
+        {"channel", "symmetric", "auto", {{8, 32, 32, 32}, 0}, 4 * 66 + 108 + 16 + BIASES},
+        /* 324 bits and 4 scales: 452 bits are 57 bytes */
+        {"channel", "symmetric", "auto", {{3, 32, 32, 32}, 0}, 4 * 66 + 57 + BIASES},
+        /* 324 bits and 1 scale: 356 bits are 45 bytes; asymmetric: 359 bits, 45 bytes */
+        {"layer", "symmetric", "auto", {{3, 32, 32, 32}, 0}, 4 * 66 + 45 + BIASES},
+        {"layer", "asymmetric", "auto", {{3, 32, 32, 32}, 0}, 4 * 66 + 45 + BIASES},
+        /* per channel asymmetric: 4 zero points of 3 bits more: 464 bits, 58 bytes */
+        {"channel", "asymmetric", "auto", {{3, 32, 32, 32}, 0}, 4 * 66 + 58 + BIASES},
+        /* activations symmetric: 4 bytes each: c1, c2, mean */
+        {"channel", "symmetric", "symmetric", {{32, 8, 32, 32}, 0}, 4 * 174 + BIASES + 12},
+        /* I: 54 weights of 4 bits with 3 scales: 312 bits, 39 bytes; the input's scale */
+        {"channel", "symmetric", "symmetric", {{32, 32, 4, 32}, 0}, 39 + 4 * 120 + BIASES + 4},
+        /* O: 12 weights of 16 bits with 3 scales: 36 bytes; fc's and softmax's scales */
+        {"channel", "symmetric", "auto", {{32, 32, 32, 16}, 0}, 36 + 4 * 162 + BIASES + 8},
+        /* all: weights 54 + 12, 108 + 16, 12 + 12; zero points (a byte) of the input, c1, c2 and
+         * mean (never below 0: lowest code) and softmax; fc's is not 0 either */
+        {"channel", "symmetric", "auto", {{8, 8, 8, 8}, 0}, 66 + 124 + 24 + BIASES + 6 * 5},
+        /* without the first layer: what it gives is read at the border, the input is float */
+        {"channel", "symmetric", "auto", {{8, 8, 8, 8}, 1}, 216 + 124 + 24 + BIASES + 5 * 5},
+        {"channel", "symmetric", "auto", {{8, 8, 8, 8}, 3}, 4 * 174 + BIASES},
+    };
+    network n = sized_network();
+
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        waio_quantizer *q = NULL;
+        waio_quant_binding binding;
+        waio_scheme scheme;
+        CHECK_OK(waio_scheme_ptq(&scheme, row[i].granularity, row[i].weights, row[i].activations));
+        CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &scheme, 0));
+        CHECK_OK(waio_quantizer_bind(q, &row[i].request, &binding));
+        CHECK(binding.size_bytes == row[i].bytes, "row %zu: %lld bytes, by hand %lld", i,
+              (long long)binding.size_bytes, (long long)row[i].bytes);
+        waio_quant_binding_free(&binding);
+        waio_quantizer_free(q);
+    }
+    close_network(&n);
+}
+
+/* ---- the bank of weights, and refusals ---- */
+
+enum { REQUESTS = 24, ALIVE = 5 };
+
+static waio_quant_request random_request(void)
+{
+    return (waio_quant_request){{random_bits(), random_bits(), random_bits(), random_bits()},
+                                net_pick(4)};
+}
+
+/* Scores of the first image. */
+static void scores_of(const network *n, const waio_quant_binding *b, float scores[3])
+{
+    float *x = malloc((size_t)n->numbers * sizeof *x);
+
+    fill_input(n, b, x);
+    run(n, &b->binding, x, NULL);
+    memcpy(scores, waio_workspace_value(&n->workspace, n->program, n->graph->output[0]),
+           3 * sizeof *scores);
+    free(x);
+}
+
+/* Bindings made and freed in any order, weights dropped and made again in between. */
+static void bank_of(const network *n, size_t keep_bytes, const waio_quant_request *request,
+                    float (*wanted)[3])
+{
+    waio_quantizer *q = NULL;
+    waio_scheme scheme;
+    waio_quant_binding alive[ALIVE] = {0};
+    int which[ALIVE] = {0};
+    float scores[3];
+
+    CHECK_OK(waio_scheme_ptq(&scheme, "channel", "symmetric", "auto"));
+    CHECK_OK(waio_quantizer_create(&q, n->program, &n->roles, &n->ranges, &scheme, keep_bytes));
+    for (int i = 0; i < 300; i++) {
+        int slot = net_pick(ALIVE), other = net_pick(ALIVE);
+        waio_quant_binding_free(&alive[slot]);
+        which[slot] = net_pick(REQUESTS);
+        CHECK_OK(waio_quantizer_bind(q, &request[which[slot]], &alive[slot]));
+        if (!alive[other].owned)
+            continue;
+        scores_of(n, &alive[other], scores);
+        CHECK(memcmp(scores, wanted[which[other]], sizeof scores) == 0,
+              "keep %zu bytes: other scores after %d bindings", keep_bytes, i);
+    }
+    for (int i = 0; i < ALIVE; i++)
+        waio_quant_binding_free(&alive[i]);
+    waio_quantizer_free(q);
+}
+
+static void bank(void)
+{
+    network n = sized_network();
+    waio_quant_request request[REQUESTS];
+    float wanted[REQUESTS][3];
+    waio_scheme scheme;
+
+    CHECK_OK(waio_scheme_ptq(&scheme, "channel", "symmetric", "auto"));
+    for (int k = 0; k < REQUESTS; k++) {
+        waio_quantizer *q = NULL; /* of its own for each */
+        waio_quant_binding binding;
+        request[k] = random_request();
+        CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &scheme, 0));
+        CHECK_OK(waio_quantizer_bind(q, &request[k], &binding));
+        scores_of(&n, &binding, wanted[k]);
+        waio_quant_binding_free(&binding);
+        waio_quantizer_free(q);
+    }
+    bank_of(&n, 0, request, wanted);
+    bank_of(&n, 700, request, wanted); /* of about 700 bytes a configuration */
+    bank_of(&n, 1 << 20, request, wanted);
+    close_network(&n);
+}
+
+static int packs; /* calls of counting_pack */
+
+static waio_status counting_pack(const waio_kernel *kernel, void **packed, size_t *bytes,
+                                 const void *weight)
+{
+    packs++;
+    return waio_backend_ref.pack(kernel, packed, bytes, weight);
+}
+
+/* Weights are packed once while there is room for them, and dropped when there is none. */
+static void what_the_bank_keeps(void)
+{
+    enum { LAYERS = 3 };
+    static const waio_quant_request request[] = {
+        {{4, 32, 4, 4}, 0}, {{8, 32, 8, 8}, 0}, {{4, 8, 4, 4}, 0}};
+    waio_backend counting = waio_backend_ref;
+    network n = sized_network();
+    waio_scheme scheme;
+
+    counting.pack = counting_pack;
+    waio_program_free(n.program);
+    CHECK_OK(waio_program_compile(&n.program, n.graph, &counting, BATCH, n.roles.last_weighted));
+    CHECK_OK(waio_scheme_ptq(&scheme, "channel", "symmetric", "auto"));
+    for (int room = 0; room < 2; room++) {
+        waio_quantizer *q = NULL;
+        waio_quant_binding binding;
+        packs = 0;
+        CHECK_OK(
+            waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &scheme, room ? 1 << 20 : 0));
+        for (int k = 0; k < 3; k++) {
+            CHECK_OK(waio_quantizer_bind(q, &request[k], &binding));
+            waio_quant_binding_free(&binding);
+        }
+        CHECK(packs == (room ? 2 : 3) * LAYERS, "%s: packed %d times", room ? "room" : "no room",
+              packs);
+        waio_quantizer_free(q);
+    }
+    close_network(&n);
+}
+
+static void without_ranges(void)
+{
+    static const waio_quant_request good[] = {
+        {{4, 32, 32, 32}, 0}, {{8, WAIO_F16, WAIO_F16, WAIO_F16}, 1}, {{32, 32, 32, 32}, 0}};
+    static const waio_quant_request bad[] = {
+        {{32, 8, 32, 32}, 0}, {{32, 32, 8, 32}, 0}, {{32, 32, 32, 16}, 0}, {{4, 2, 4, 4}, 2}};
+    network n = sized_network();
+    waio_quantizer *q = NULL;
+    waio_quant_binding binding;
+    waio_scheme scheme;
+
+    CHECK_OK(waio_scheme_ptq(&scheme, "layer", "asymmetric", "asymmetric"));
+    CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, NULL, &scheme, 1 << 20));
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(waio_quantizer_bind(q, &good[i], &binding));
+        waio_quant_binding_free(&binding);
+    }
+    for (int i = 0; i < 4; i++)
+        CHECK_FAILS(waio_quantizer_bind(q, &bad[i], &binding), WAIO_EUSAGE,
+                    "need calibrated ranges");
+    CHECK(binding.owned == NULL, "a failed binding has nothing to free");
+    waio_quantizer_free(q);
+    close_network(&n);
+}
+
+int main(void)
+{
+    for (uint64_t seed = 0; seed < NETWORKS; seed++)
+        random_network(seed);
+    shared_constants();
+    vectors_of_biases();
+    sizes();
+    bank();
+    what_the_bank_keeps();
+    without_ranges();
+    return waio_check_result();
+}
