@@ -1,7 +1,15 @@
 #!/usr/bin/env python3
-"""Checks who includes whom. A folder of host/ includes itself and what its row of LADDER names; a
-library's headers appear in one folder and in no header that another folder includes; a source file
-includes its own header first. Prints file:line of every breach and exits 1 if there is one."""
+"""Checks who includes whom: the tables below. Prints file:line of every breach and exits 1 if there
+is one.
+
+- A folder of host/ includes itself and what its row of LADDER names, so brothers never include each
+  other. A row names nothing above it: the ladder has no circle.
+- A library's headers appear in one folder, and in no header that another folder sees, be it through
+  other headers.
+- Ours stand in quotes and are named from host/ (or "kernels/..."), and exist; the system's and the
+  libraries' stand in angle brackets.
+- A source file includes its own header first; after it the system's, then ours.
+"""
 import re
 import sys
 from pathlib import Path
@@ -9,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 LADDER = {
+    "kernels": [],
     "util": [],
     "tensor": ["util", "kernels"],
     "graph": ["util", "tensor", "kernels"],
@@ -18,77 +27,135 @@ LADDER = {
     "quant": ["util", "tensor", "graph", "backend", "kernels"],
     "dataset": ["util"],
     "result": ["util"],
-    "check": ["util", "tensor", "graph", "backend", "kernels"],
-    "sweep": ["util", "tensor", "graph", "backend", "quant", "dataset", "models", "result",
-              "kernels"],
+    "check": ["util", "tensor", "graph", "import", "models", "backend", "kernels"],
+    "sweep": ["util", "tensor", "graph", "import", "models", "backend", "quant", "dataset",
+              "result", "kernels"],
     "cli": ["util", "tensor", "graph", "import", "models", "backend", "quant", "dataset", "result",
-            "check", "sweep", "kernels"],
+            "check", "sweep"],
     "main.c": ["cli"],
-    "kernels": [],
+    "tests": ["util", "tensor", "graph", "import", "models", "backend", "quant", "dataset",
+              "result", "check", "sweep", "cli", "kernels"],
 }
-# Header of a library: the one folder that may include it.
+# Headers of a library: the one folder that may include them.
 LIBRARIES = {
-    r"dnnl\.h|oneapi/": "backend",
-    r"hdf5\.h|H5.*\.h": "import",
-    r"cjson/|cJSON\.h": "import",
-    r"onnx/onnx\.pb-c\.h|protobuf-c/": "import",
-    r"cyaml/|yaml\.h": "sweep",
+    r"(oneapi/)?dnnl": "backend",
+    r"hdf5|H5": "import",
+    r"cjson/|cJSON": "import",
+    r"onnx/|protobuf-c/": "import",
+    r"cyaml/|yaml": "sweep",
 }
-INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
-def folder_of(path):
-    """The row of LADDER that a file of ours belongs to."""
-    parts = path.relative_to(ROOT).parts
-    return "kernels" if parts[0] == "kernels" else parts[1]
+CODE = re.compile(r"^[A-Za-z_].*[;{(]\s*$|^[a-z_].*\(")
 
 
-def includes(path):
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        found = INCLUDE.match(line)
-        if found and not found.group(2).endswith(".def"):
-            yield number, found.group(1) == '"', found.group(2)
+class File:
+    """A source file: its folder, its includes as (line number, in quotes, name), and the line
+    where code begins: what is included below it stands there for a reason."""
+
+    def __init__(self, path):
+        self.path = path
+        parts = path.relative_to(ROOT).parts
+        self.folder = parts[1] if parts[0] == "host" else parts[0]
+        lines = path.read_text(encoding="utf-8").splitlines()
+        found = ((number, INCLUDE.match(line)) for number, line in enumerate(lines, 1))
+        self.code_begins = next((n for n, line in enumerate(lines, 1) if CODE.match(line)),
+                                len(lines) + 1)
+        self.includes = [(n, m.group(1) == '"', m.group(2)) for n, m in found if m]
+
+    def place(self, number):
+        return f"{self.path.relative_to(ROOT)}:{number}"
+
+    def find(self, name):
+        """The file of ours that a name means, None if there is none. Tests name their own headers
+        from tests/."""
+        for base in (ROOT / "host", ROOT, *([ROOT / "tests"] if self.folder == "tests" else [])):
+            if (base / name).is_file():
+                return base / name
+        return None
 
 
-def target_folder(name):
-    return "kernels" if name.startswith("kernels/") else name.split("/")[0]
+def library_of(name):
+    return next((folder for start, folder in LIBRARIES.items() if re.match(start, name)), None)
 
 
-def check_file(path, public, breaches):
-    folder = folder_of(path)
-    own = path.with_suffix(".h")
-    for position, (number, ours, name) in enumerate(includes(path)):
-        where = f"{path.relative_to(ROOT)}:{number}"
-        library = next((f for p, f in LIBRARIES.items() if re.match(p, name)), None)
-        if library:
-            if folder != library:
-                breaches.append(f"{where}: {name} belongs to host/{library}")
-            elif path in public:
-                breaches.append(f"{where}: {name} in a header that other folders include")
-            continue
-        if not ours:
-            continue
-        if "/" not in name:
-            breaches.append(f'{where}: "{name}" is not named from host/')
-            continue
-        target = target_folder(name)
-        if target != folder and target not in LADDER[folder]:
-            breaches.append(f"{where}: {folder} may not include {target} ({name})")
-        mine = own.exists() and path.suffix == ".c" and name == str(own.relative_to(ROOT / "host"))
-        if mine and position != 0:
-            breaches.append(f"{where}: a file's own header comes first")
+def seen_from_outside(files):
+    """Headers that another folder includes, and those that come with them."""
+    by_path = {file.path: file for file in files}
+    seen, ahead = set(), [target for file in files for _, _, name in file.includes
+                          if (target := by_path.get(file.find(name)))
+                          and target.folder != file.folder]
+    while ahead:
+        file = ahead.pop()
+        if file not in seen:
+            seen.add(file)
+            ahead += [by_path[path] for _, _, name in file.includes
+                      if (path := file.find(name)) in by_path]
+    return seen
+
+
+def check_one(file, number, quoted, name, public):
+    """The breach of one include as a text, None if there is none."""
+    target = file.find(name)
+    if target:
+        parts = target.relative_to(ROOT).parts
+        folder = parts[1] if parts[0] == "host" else parts[0]
+        if not quoted:
+            return f"<{name}> is ours and stands in quotes"
+        if folder != file.folder and folder not in LADDER[file.folder]:
+            return f"{file.folder} may not include {folder} ({name})"
+        return None
+    library = library_of(name)
+    if quoted and not library:  # ONNX's schema is compiled at build time and stands in quotes
+        return f'"{name}": no such file under host/ (ours are named from there)'
+    if library and file.folder not in (library, "tests"):
+        return f"<{name}> belongs to host/{library}"
+    if library and file in public:
+        return f"<{name}> in a header that other folders see"
+    return None
+
+
+def check_order(file):
+    """Own header first (x.h or x_internal.h of x.c), then the system's, then ours."""
+    own = file.path.with_suffix(".h")
+    internal = own.with_name(f"{own.stem}_internal.h")
+    rest = [include for include in file.includes if include[0] < file.code_begins]
+    if file.path.suffix == ".c" and own.is_file():
+        if not rest or file.find(rest[0][2]) not in (own, internal):
+            yield (rest[0][0] if rest else 1), f"its own header {own.name} comes first"
+        rest = rest[1:]
+    elif file.path.suffix == ".c" and rest and rest[0][1]:
+        rest = rest[1:]  # a header shared by several files, as ref.h, may take that place
+    ours_before = False
+    for number, quoted, name in rest:
+        if not quoted and ours_before:
+            yield number, f"<{name}> comes before ours"
+        ours_before = ours_before or (quoted and not name.endswith(".def"))
+
+
+def check_ladder():
+    rows = list(LADDER)
+    for row, below in LADDER.items():
+        for name in below:
+            if rows.index(name) >= rows.index(row):
+                sys.exit(f"check_includes.py: LADDER lets {row} include {name}, which stands above")
 
 
 def main():
-    files = sorted(p for folder in ("host", "kernels") for p in (ROOT / folder).rglob("*.[ch]"))
-    unknown = {folder_of(p) for p in files} - set(LADDER)
+    check_ladder()
+    files = [File(path) for folder in ("host", "kernels", "tests")
+             for path in sorted((ROOT / folder).rglob("*.[ch]"))]
+    unknown = {file.folder for file in files} - set(LADDER)
     if unknown:
         sys.exit(f"check_includes.py: no row in LADDER for {', '.join(sorted(unknown))}")
-    public = {ROOT / "host" / name for path in files for _, ours, name in includes(path)
-              if ours and target_folder(name) != folder_of(path)}
+    public = seen_from_outside(files)
     breaches = []
-    for path in files:
-        check_file(path, public, breaches)
+    for file in files:
+        found = [(number, check_one(file, number, quoted, name, public))
+                 for number, quoted, name in file.includes]
+        found = [(number, text) for number, text in found if text] + list(check_order(file))
+        breaches += [f"{file.place(number)}: {text}" for number, text in sorted(found)]
     print("\n".join(breaches) if breaches else f"{len(files)} files keep the ladder")
     sys.exit(1 if breaches else 0)
 
