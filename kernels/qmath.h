@@ -110,21 +110,27 @@ typedef struct waio_multiplier {
 
 /* The rounding of a requantization, recorded in rows. */
 typedef enum waio_requant {
-    WAIO_REQUANT_TFLITE, /* the desktop runtime's: single for dense layers, double for all else */
-    WAIO_REQUANT_DOUBLE, /* high product, rounded, then a rounding shift: TensorFlow Lite's default
-                          */
+    /* The desktop runtime's kernels (ai-edge-litert 2.3.0, by their bytes): double, but single for
+     * dense layers, there with all 31 bits for 64-bit sums; and the multipliers of mul and of a
+     * lone ReLU come from float32 arithmetic. */
+    WAIO_REQUANT_TFLITE,
+    /* High product, rounded, then a rounding shift: TensorFlow Lite's default build. */
+    WAIO_REQUANT_DOUBLE,
     WAIO_REQUANT_SINGLE, /* one 64-bit rounding shift (TFLITE_SINGLE_ROUNDING) */
     WAIO_REQUANT_FLOAT   /* float64 product, rounded half away from zero */
 } waio_requant;
 
 #ifndef __CUDACC__
-/* m and shift of a real multiplier >= 0; below 2^-32 it is 0. Host only. */
+/* m and shift of a real multiplier >= 0: below 2^-32 it is 0, from 2^30 up the largest there is, so
+ * that shifts lie in [-31, 30]. Host only. */
 static inline waio_multiplier waio_multiplier_of(double real)
 {
     int exponent = 0;
     double fraction = frexp(real, &exponent);
-    int64_t m = (int64_t)round(fraction * 2147483648.0);
 
+    if (!(real < 1073741824.0))
+        return (waio_multiplier){INT32_MAX, 30};
+    int64_t m = (int64_t)round(fraction * 2147483648.0);
     if (m == INT64_C(2147483648)) {
         m /= 2;
         exponent++;
@@ -133,11 +139,13 @@ static inline waio_multiplier waio_multiplier_of(double real)
         m = 0;
         exponent = 0;
     }
+    if (exponent > 30)
+        return (waio_multiplier){INT32_MAX, 30};
     return (waio_multiplier){(int32_t)m, exponent};
 }
 #endif
 
-/* Bits of x moved to the left, the rest dropped, as two's complement does it. */
+/* Bits of x moved to the left, the rest dropped, as two's complement does it; shift 0 to 31. */
 WAIO_HD int32_t waio_wrap_shift_left(int32_t x, int shift)
 {
     return (int32_t)((uint32_t)x << shift);
@@ -163,7 +171,17 @@ WAIO_HD int32_t waio_rounding_divide_by_power_of_two(int32_t x, int shift)
     return (x >> shift) + (remainder > threshold);
 }
 
-/* x * M by the named rounding. `real` is only read for WAIO_REQUANT_FLOAT. */
+/* x * real, half away from zero, within 32 bits. */
+WAIO_HD int32_t waio_multiply_by_real(int64_t x, double real)
+{
+    double y = (double)x * real;
+
+    y = y < -2147483648.0 ? -2147483648.0 : y > 2147483647.0 ? 2147483647.0 : y;
+    return (int32_t)round(y);
+}
+
+/* x * M by the named rounding. `real` is only read for WAIO_REQUANT_FLOAT. A result beyond 32 bits
+ * loses its upper bits, as it does in TensorFlow Lite. */
 WAIO_HD int32_t waio_multiply_by_quantized(int32_t x, waio_multiplier mult, double real,
                                            waio_requant rounding)
 {
@@ -177,12 +195,11 @@ WAIO_HD int32_t waio_multiply_by_quantized(int32_t x, waio_multiplier mult, doub
         int total = 31 - mult.shift;
         return (int32_t)(((int64_t)x * mult.m + (INT64_C(1) << (total - 1))) >> total);
     }
-    double y = (double)x * real;
-    y = y < -2147483648.0 ? -2147483648.0 : y > 2147483647.0 ? 2147483647.0 : y;
-    return (int32_t)round(y);
+    return waio_multiply_by_real(x, real);
 }
 
-/* The same for a 64-bit accumulator (16x8): the multiplier keeps 16 bits. |x| < 2^47. */
+/* The same for a 64-bit accumulator (16x8): the multiplier keeps 16 bits. |x| <= 2^47, shift < 8.
+ */
 WAIO_HD int32_t waio_multiply_by_quantized_64(int64_t x, waio_multiplier mult)
 {
     int32_t reduced = mult.m < 0x7FFF0000 ? (mult.m + (1 << 15)) >> 16 : 0x7FFF;
@@ -191,9 +208,33 @@ WAIO_HD int32_t waio_multiply_by_quantized_64(int64_t x, waio_multiplier mult)
     return (int32_t)((x * reduced + (INT64_C(1) << (total - 1))) >> total);
 }
 
+/* The same with all 31 bits, rounded once; exact. x in halves of 24 bits, so that 64 bits do. */
+WAIO_HD int32_t waio_multiply_once_64(int64_t x, waio_multiplier mult)
+{
+    int total = 31 - mult.shift; /* more than 23 */
+    int64_t low = (x & 0xFFFFFF) * mult.m + (INT64_C(1) << (total - 1));
+
+    return (int32_t)(((x >> 24) * mult.m + (low >> 24)) >> (total - 24));
+}
+
 WAIO_HD int32_t waio_clampi(int32_t x, int32_t lo, int32_t hi)
 {
     return x < lo ? lo : x > hi ? hi : x;
+}
+
+/* A requantized number moved by the zero point and clamped to codes [lo, hi]. */
+WAIO_HD int32_t waio_finish_code(int32_t x, int32_t zero_point, int32_t lo, int32_t hi)
+{
+    int64_t code = (int64_t)x + zero_point;
+    return code < lo ? lo : code > hi ? hi : (int32_t)code;
+}
+
+/* The code that a bound of an activation has, within [lo, hi]: ReLU's lower one is that of 0. */
+WAIO_HD int32_t waio_bound_code(float bound, float scale, int32_t zero_point, int32_t lo,
+                                int32_t hi)
+{
+    float code = waio_round_half_away(bound / scale) + (float)zero_point;
+    return code < (float)lo ? lo : code > (float)hi ? hi : (int32_t)code;
 }
 
 #endif

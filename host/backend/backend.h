@@ -19,8 +19,8 @@ typedef struct waio_kernel waio_kernel;
 
 typedef struct waio_kernel_args {
     const void *const *input; /* one per node input; of a weighted node, [1] is packed weight */
-    float *output;
-    void *scratch; /* at least scratch_bytes(kernel), 64-byte aligned */
+    float *output;            /* of an integer value: its codes, int8_t and so on */
+    void *scratch;            /* at least scratch_bytes(kernel), 64-byte aligned */
     /* The node's clamp may be left out: a quantizer with the clamp in its bounds comes next. */
     bool clamp_follows;
 } waio_kernel_args;
@@ -38,8 +38,8 @@ typedef struct waio_backend {
     void (*destroy)(waio_kernel *kernel);
     size_t (*scratch_bytes)(const waio_kernel *kernel);
 
-    /* Brings a weighted node's weight (OHWI or (out,in), as in the graph) into the kernel's own
-     * layout: `packed` is released with free(), `bytes` says its size. */
+    /* Brings a weighted node's weight (OHWI or (out,in), as in the graph; floats or codes) into the
+     * kernel's own layout: `packed` is released with free(), `bytes` says its size. */
     waio_status (*pack)(const waio_kernel *kernel, void **packed, size_t *bytes,
                         const void *weight);
 

@@ -1,5 +1,6 @@
 #include "backend/program.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +195,7 @@ static void cross_boundary(const waio_program *program, const waio_binding *bind
 {
     for (int i = 0; i < binding->boundary_count; i++) {
         int id = binding->boundary_value[i];
+        assert(program->graph->value[id].type == WAIO_F32);
         quantize_value(program, &binding->boundary_quant[i],
                        waio_workspace_value(workspace, program, id), value_count(program, id));
     }
@@ -230,6 +232,7 @@ waio_status waio_program_run(const waio_program *program, const waio_binding *bi
 
         if (!suspended && binding->quant && binding->quant[id].enabled)
             quant = with_clamp(binding->quant[id], node->clamp);
+        assert(!quant.enabled || program->graph->value[id].type == WAIO_F32);
         if (n == binding->boundary)
             cross_boundary(program, binding, workspace);
         if (!(range.resume && n == range.first))

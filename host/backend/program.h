@@ -9,7 +9,8 @@
 
 typedef struct waio_program waio_program;
 
-/* A quantizer on a value; `enabled` false: the value stays float. */
+/* A quantizer on a float value; `enabled` false: the value stays float. Integer values have none:
+ * their nodes give codes. */
 typedef struct waio_value_quant {
     bool enabled;
     bool half; /* float16 storage instead of codes */
@@ -30,7 +31,8 @@ typedef struct waio_binding {
     int boundary_count;
 } waio_binding;
 
-/* Called behind every node with its quantized output; for verification and calibration. */
+/* Called behind every node with its quantized output; for verification and calibration. `data` of
+ * an integer value points to its codes (int8_t, int16_t, as the graph says), `count` of them. */
 typedef struct waio_observer_hook {
     void (*value)(void *payload, int id, const float *data, int64_t count);
     void *payload;
@@ -54,7 +56,8 @@ void waio_workspace_free(waio_workspace *workspace);
 /* Bytes that one workspace takes. */
 size_t waio_workspace_bytes(const waio_program *program);
 
-/* A value's numbers in a workspace: batch x shape. The input is written there before node 0. */
+/* A value's numbers in a workspace, or its codes if it is an integer: batch x shape. The input is
+ * written there before node 0. */
 float *waio_workspace_value(const waio_workspace *workspace, const waio_program *program, int id);
 
 /* Runs nodes [first, end). With `resume` the first node's own operation is taken as done and only

@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check/check.h"
 #include "check/compare.h"
@@ -18,18 +19,20 @@ static waio_status compare_runs(case_result *result, waio_op_case *c, const waio
     waio_status st = WAIO_OK;
     const waio_graph *graph = c->graph;
     int last = graph->node_count - 1, id = graph->node[last].output;
-    size_t count = waio_float_run_count(want, graph->input);
-    float *x = waio_aligned_calloc(count * sizeof *x);
+    void *x = waio_aligned_calloc(waio_float_run_bytes(want, graph->input));
 
     if (!x)
         return WAIO_ENOMEM;
-    waio_op_case_input(c, x, count);
+    waio_op_case_input(c, x, waio_float_run_count(want, graph->input));
     WAIO_TRY(st, waio_float_run_whole(want, x));
     WAIO_TRY(st, waio_float_run_whole(got, x));
-    result->bound = c->exact ? (waio_bound){WAIO_BOUND_EQUAL_NUMBERS, 0}
-                             : waio_bound_of(graph, &graph->node[last]);
-    result->share = waio_compare(waio_float_run_value(got, id), waio_float_run_value(want, id),
-                                 waio_float_run_count(want, id), result->bound);
+    result->bound = c->fill == WAIO_FILL_REAL ? waio_bound_of(graph, &graph->node[last])
+                                              : (waio_bound){WAIO_BOUND_EQUAL_NUMBERS, 0};
+    const float *a = waio_float_run_value(got, id), *b = waio_float_run_value(want, id);
+    if (graph->value[id].type == WAIO_F32)
+        result->share = waio_compare(a, b, waio_float_run_count(want, id), result->bound);
+    else
+        result->share = memcmp(a, b, waio_float_run_bytes(want, id)) == 0 ? 0 : INFINITY;
     result->runs_on = waio_program_node_backend(got->program, last)->name;
 done:
     free(x);
@@ -57,19 +60,19 @@ static void print_case(FILE *out, const waio_op_case *c, const case_result *r)
 
     waio_op_case_text(text, c->graph);
     fprintf(out, "%-10s %-78s %5lld %-5s %-7s %-7s %9.3g  %s\n", waio_op_name(node->op), text,
-            (long long)c->batch, c->exact ? "exact" : "real", r->runs_on,
+            (long long)c->batch, waio_op_fill_name(c->fill), r->runs_on,
             waio_bound_name(r->bound.kind), r->share, r->share <= 1 ? "ok" : "DIFFERS");
 }
 
-static waio_status check_case(const waio_backend *backend, waio_op op, int index, bool exact,
+static waio_status check_case(const waio_backend *backend, waio_op op, int index, waio_op_fill fill,
                               FILE *out, int *failed)
 {
     waio_status st = WAIO_OK;
     waio_op_case c = {0};
     case_result result = {0};
 
-    WAIO_TRY(st, waio_op_case_build(&c, op, index, exact));
-    if (c.exact == exact) {
+    WAIO_TRY(st, waio_op_case_build(&c, op, index, fill));
+    if (c.fill == fill) {
         WAIO_TRY(st, run_case(&result, &c, backend));
         *failed += !(result.share <= 1);
         if (out)
@@ -94,8 +97,9 @@ waio_status waio_check_ops(const waio_backend *backend, FILE *out, int *failed)
                 backend->name, "op", "case", "batch", "fill", "runs on", "bound", "share");
     for (int op = 0; op < WAIO_OP_COUNT; op++)
         for (int index = 0; index < waio_op_case_count((waio_op)op); index++)
-            for (int exact = 1; exact >= 0; exact--)
-                WAIO_TRY(st, check_case(backend, (waio_op)op, index, exact, out, failed));
+            for (int fill = 0; fill < WAIO_FILL_COUNT; fill++)
+                WAIO_TRY(st,
+                         check_case(backend, (waio_op)op, index, (waio_op_fill)fill, out, failed));
 done:
     return st;
 }

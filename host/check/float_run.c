@@ -37,13 +37,18 @@ size_t waio_float_run_count(const waio_float_run *run, int id)
     return (size_t)(waio_shape_count(&graph->value[id].shape) * waio_program_batch(run->program));
 }
 
-waio_status waio_float_run_whole(const waio_float_run *run, const float *input)
+size_t waio_float_run_bytes(const waio_float_run *run, int id)
+{
+    const waio_graph *graph = waio_program_graph(run->program);
+    return waio_float_run_count(run, id) * waio_type_bytes(graph->value[id].type);
+}
+
+waio_status waio_float_run_whole(const waio_float_run *run, const void *input)
 {
     const waio_graph *graph = waio_program_graph(run->program);
     waio_run_range all = {.first = 0, .end = graph->node_count};
 
-    memcpy(waio_float_run_value(run, graph->input), input,
-           waio_float_run_count(run, graph->input) * sizeof *input);
+    memcpy(waio_float_run_value(run, graph->input), input, waio_float_run_bytes(run, graph->input));
     return waio_program_run(run->program, &run->weights.binding, &run->workspace, all, NULL);
 }
 

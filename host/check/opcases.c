@@ -16,16 +16,29 @@ int waio_op_case_count(waio_op op)
     return lists[op]->count;
 }
 
-static void fill(waio_op_case *c, float *data, size_t count, float limit)
+static void fill_numbers(waio_op_case *c, float *data, size_t count, float limit)
 {
     for (size_t i = 0; i < count; i++)
         data[i] = c->exact ? (float)waio_rng_below(&c->rng, 9) - 4
                            : limit * (2 * waio_rng_unit(&c->rng) - 1);
 }
 
-void waio_op_case_input(waio_op_case *c, float *data, size_t count)
+void waio_op_case_input(waio_op_case *c, void *data, size_t count)
 {
-    fill(c, data, count, 3); /* clamps at 1 bite, those at 6 do so in sums alone */
+    waio_type type = c->graph->value[c->graph->input].type;
+
+    if (type == WAIO_F32)
+        fill_numbers(c, data, count, 3); /* clamps at 1 bite, those at 6 do so in sums alone */
+    for (size_t i = 0; i < count && type == WAIO_S8; i++)
+        ((int8_t *)data)[i] = (int8_t)((int)waio_rng_below(&c->rng, 256) - 128);
+    for (size_t i = 0; i < count && type == WAIO_S16; i++)
+        ((int16_t *)data)[i] = (int16_t)((int)waio_rng_below(&c->rng, 65536) - 32768);
+}
+
+const char *waio_op_fill_name(waio_op_fill fill)
+{
+    static const char *const name[] = {"real", "exact", "s8", "s16"};
+    return name[fill];
 }
 
 waio_status waio_case_x(waio_op_case *c, int *id, waio_shape shape)
@@ -39,7 +52,7 @@ waio_status waio_case_const(waio_op_case *c, int *id, waio_shape shape, float li
     float *data = NULL;
 
     WAIO_TRY(st, waio_graph_add_const(c->graph, id, "constant", &shape, &data));
-    fill(c, data, (size_t)waio_shape_count(&shape), limit);
+    fill_numbers(c, data, (size_t)waio_shape_count(&shape), limit);
 done:
     return st;
 }
@@ -50,18 +63,22 @@ waio_status waio_case_node(waio_op_case *c, int *id, waio_node node)
     return waio_graph_add_node(c->graph, id, &node);
 }
 
-waio_status waio_op_case_build(waio_op_case *out, waio_op op, int index, bool exact)
+waio_status waio_op_case_build(waio_op_case *out, waio_op op, int index, waio_op_fill fill)
 {
     static const int64_t batch[] = {1, 3, 16};
     waio_status st = WAIO_OK;
-    waio_op_case c = {.batch = batch[index % 3],
-                      .exact = exact,
-                      .rng = {(uint64_t)op * 1000 + (uint64_t)index * 2 + exact}};
+    waio_op_case c = {
+        .batch = batch[index % 3],
+        .exact = fill == WAIO_FILL_EXACT,
+        .rng = {(uint64_t)op * 1000 + (uint64_t)index * 2 + (fill == WAIO_FILL_EXACT)}};
 
     c.graph = waio_graph_new(waio_op_name(op));
     if (!c.graph)
         return WAIO_ENOMEM;
     WAIO_TRY(st, lists[op]->build(&c, op, index));
+    c.fill = c.exact ? WAIO_FILL_EXACT : WAIO_FILL_REAL;
+    if (fill == WAIO_FILL_S8 || fill == WAIO_FILL_S16)
+        WAIO_TRY(st, waio_op_case_quantize(&c, fill == WAIO_FILL_S8 ? WAIO_S8 : WAIO_S16));
     WAIO_TRY(st, waio_graph_add_output(c.graph, c.graph->node[c.graph->node_count - 1].output));
     *out = c;
     return WAIO_OK;

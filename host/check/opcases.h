@@ -7,22 +7,36 @@
 #include "graph/graph.h"
 #include "util/rng.h"
 
+/* What a case is filled with. */
+typedef enum waio_op_fill {
+    WAIO_FILL_REAL,
+    /* Whole numbers so small that every sum and product is a float: any order of summation gives
+     * the same result and backends must be equal. */
+    WAIO_FILL_EXACT,
+    /* Integer values: s8 codes with s8 weights, s16 codes with s8 weights. Backends must be equal.
+     */
+    WAIO_FILL_S8,
+    WAIO_FILL_S16,
+    WAIO_FILL_COUNT
+} waio_op_fill;
+
 typedef struct waio_op_case {
     waio_graph *graph;
     int64_t batch;
-    /* Filled with whole numbers so small that every sum and product is a float: any order of
-     * summation gives the same result and backends must be equal. Else: real numbers. */
-    bool exact;
+    waio_op_fill fill;
+    bool exact; /* for the builders: WAIO_FILL_EXACT is asked for; they clear it if it cannot be */
     waio_rng rng;
 } waio_op_case;
 
 int waio_op_case_count(waio_op op);
-/* Builds case `index` of `op`. An op whose results are never exact gives `exact` false even if it
- * was asked for. Free with waio_op_case_free; on failure there is nothing to free. */
-waio_status waio_op_case_build(waio_op_case *out, waio_op op, int index, bool exact);
+const char *waio_op_fill_name(waio_op_fill fill);
+/* Builds case `index` of `op`. An op that has no exact results or no integer form (batch_norm)
+ * gives WAIO_FILL_REAL whatever was asked for. Free with waio_op_case_free; on failure there is
+ * nothing to free. */
+waio_status waio_op_case_build(waio_op_case *out, waio_op op, int index, waio_op_fill fill);
 void waio_op_case_free(waio_op_case *c);
-/* The next numbers for the graph's input. */
-void waio_op_case_input(waio_op_case *c, float *data, size_t count);
+/* The next `count` numbers or codes for the graph's input, of its type. */
+void waio_op_case_input(waio_op_case *c, void *data, size_t count);
 
 /* The last node in words: "1x7x9x3 * 16x3x3x3 > 1x7x9x16 /1x1 dil 1x1 pad 1,1,1,1 groups 1 [0,6]",
  * which is x and weight, the result, and the parameters. */

@@ -36,6 +36,11 @@ typedef struct waio_op_case_list {
         -INFINITY, INFINITY                                                                        \
     }
 
+/* Turns a case of floats into one of integers: `type` for activations, s8 weights with a scale per
+ * channel, scales that spread the results over the codes. Its graph is replaced. Cases that have no
+ * integer form stay as they are. */
+waio_status waio_op_case_quantize(waio_op_case *c, waio_type type);
+
 /* The graph's input. */
 waio_status waio_case_x(waio_op_case *c, int *id, waio_shape shape);
 /* A constant: whole numbers in [-4, 4], or reals in +-limit. */

@@ -78,9 +78,70 @@ static void test_against_real(void)
     }
 }
 
+__extension__ typedef __int128 wide;
+
+/* 64-bit sums, rounded once with all 31 bits: against the same in 128 bits. */
+static void test_once_64(void)
+{
+    waio_rng rng = {6};
+
+    for (int i = 0; i < 200000; i++) {
+        int64_t x = (int64_t)(waio_rng_next(&rng) >> 16) - (INT64_C(1) << 47);
+        int width = (int)waio_rng_below(&rng, 47);
+        double real = ldexp((double)waio_rng_unit(&rng) + 0.5, (int)waio_rng_below(&rng, 38) - 31);
+        x = x / (INT64_C(1) << width);
+        waio_multiplier m = waio_multiplier_of(real);
+        if (fabs((double)x * real) > 2147483000.0)
+            continue;
+        int total = 31 - m.shift;
+        wide want = ((wide)x * m.m + (INT64_C(1) << (total - 1))) >> total;
+        int32_t y = waio_multiply_once_64(x, m);
+        CHECK(y == (int32_t)want, "%lld * (%d, %d) is %d", (long long)x, m.m, m.shift, y);
+    }
+}
+
+/* The ends of every range, where nothing may overflow (UBSan watches). */
+static void test_extremes(void)
+{
+    static const double reals[] = {0, 1e-300, 0x1p-33, 0x1p-32, 0x1p-31, 0.5,   1,
+                                   2, 127,    0x1p29,  0x1p30,  0x1p31,  1e300, INFINITY};
+    static const int32_t numbers[] = {INT32_MIN, INT32_MIN + 1, -1, 0, 1, INT32_MAX};
+
+    for (int r = 0; r < 14; r++) {
+        waio_multiplier m = waio_multiplier_of(reals[r]);
+        CHECK(m.shift >= -31 && m.shift <= 30 && m.m >= 0, "%g is (%d, %d)", reals[r], m.m,
+              m.shift);
+        for (int i = 0; i < 6; i++)
+            for (int rounding = 0; rounding < 4; rounding++) {
+                int32_t y =
+                    waio_multiply_by_quantized(numbers[i], m, reals[r], (waio_requant)rounding);
+                int32_t code = waio_finish_code(y, 127, -128, 127);
+                CHECK(code >= -128 && code <= 127, "code %d", code);
+            }
+    }
+    CHECK(waio_multiplier_of(0x1p-33).m == 0 && waio_multiplier_of(0x1p-32).m != 0, "the least");
+    CHECK(waio_finish_code(INT32_MAX, 127, -128, 127) == 127, "no wrapping at the top");
+    CHECK(waio_finish_code(INT32_MIN, -128, -128, 127) == -128, "no wrapping at the bottom");
+}
+
+/* Activations: none, ReLU, ReLU6 and others, in codes. */
+static void test_bounds(void)
+{
+    CHECK(waio_bound_code(-INFINITY, 0.1f, -5, -128, 127) == -128, "no lower bound");
+    CHECK(waio_bound_code(INFINITY, 0.1f, -5, -128, 127) == 127, "no upper bound");
+    CHECK(waio_bound_code(0, 0.1f, -5, -128, 127) == -5, "ReLU is the zero point");
+    CHECK(waio_bound_code(6, 0.1f, -5, -128, 127) == 55, "ReLU6");
+    CHECK(waio_bound_code(6, 0.04f, -5, -128, 127) == 127, "ReLU6 beyond the codes");
+    CHECK(waio_bound_code(0.25f, 0.5f, 0, -8, 7) == 1, "half away from zero");
+    CHECK(waio_bound_code(-0.25f, 0.5f, 0, -8, 7) == -1, "half away from zero");
+}
+
 int main(void)
 {
     test_vectors();
+    test_once_64();
+    test_extremes();
+    test_bounds();
     test_against_real();
     return waio_check_result();
 }

@@ -1,118 +1,240 @@
 /* Integer conv2d and dense: acc = sum of w * (x - z_in) + bias; cells of padding add nothing; the
- * accumulator is requantized by s_in * s_w[c] / s_out, moved by z_out and clamped. */
-#include <math.h>
+ * accumulator is requantized by s_in * s_w[c] / s_out, moved by z_out and clamped.
+ *
+ * The numbers x - z_in that one sum runs over are brought together first, in the order of the
+ * weight's codes and with zeros for padding, so that every sum is one loop over two arrays. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/ref/refq.h"
+#include "util/simd.h"
 
-/* What turns an accumulator of channel `c` into a code. */
-typedef struct finish {
-    waio_requant requant;
+/* How an output channel's accumulator becomes a code. */
+typedef struct channel {
+    waio_multiplier multiplier;
+    double real;
+} channel;
+
+typedef struct weighted {
+    const waio_refq_call *call;
+    channel *channel;    /* one per output channel */
+    int16_t *operand;    /* x - z_in of one sum: `products` of them, for every group */
+    int64_t products;    /* per sum */
+    bool fits;           /* 32 bits hold every partial sum */
+    bool wide;           /* accumulators of 64 bits */
+    int64_t least, most; /* that the accumulator holds */
+    bool once;           /* the desktop runtime's dense layer: rounds once */
     waio_refq_limits limits;
-    int32_t zero_point;
-    double input_scale, output_scale;
-    const waio_value_params *weight;
-} finish;
+} weighted;
 
-/* The desktop runtime's dense layers round once (seen with ai-edge-litert 2.3.0: its reference
- * kernels give the bytes of this rule and not of the other), its convolutions twice. */
-static finish finish_of(const waio_refq_call *call)
+static int64_t products_of(const waio_shape *weight)
 {
-    bool once = call->requant == WAIO_REQUANT_TFLITE && call->node->op == WAIO_OP_DENSE;
-    return (finish){once ? WAIO_REQUANT_SINGLE : call->requant,
-                    waio_refq_output_limits(call),
-                    call->out.params.zero_point[0],
-                    (double)call->in[0].params.scale[0],
-                    (double)call->out.params.scale[0],
-                    &call->in[1].params};
+    return waio_shape_count(weight) / weight->dim[0];
 }
 
-static double real_multiplier(const finish *f, int64_t c)
+size_t waio_refq_scratch_bytes(const waio_graph *graph, const waio_node *node)
 {
-    return f->input_scale * (double)f->weight->scale[f->weight->count == 1 ? 0 : c] /
-           f->output_scale;
+    if (!waio_op_weighted(node->op))
+        return 0;
+    const waio_shape *w = &graph->value[node->input[1]].shape;
+    int groups = node->op == WAIO_OP_CONV2D ? node->conv.groups : 1;
+    return (size_t)w->dim[0] * sizeof(channel) +
+           (size_t)(products_of(w) * groups) * sizeof(int16_t);
 }
 
-static int32_t finish_code(const finish *f, const waio_refq_call *call, int64_t acc, int64_t c)
+static int64_t bias_of(const waio_refq_call *call, int64_t c)
 {
-    double real = real_multiplier(f, c);
-    waio_multiplier m = waio_multiplier_of(real);
-    int32_t code;
-
-    if (call->in[0].type == WAIO_S8)
-        code = waio_multiply_by_quantized((int32_t)acc, m, real, f->requant);
-    else if (f->requant == WAIO_REQUANT_FLOAT)
-        code = (int32_t)fmin(fmax(round((double)acc * real), -65536.0), 65536.0);
-    else
-        code = waio_multiply_by_quantized_64(acc, m);
-    return waio_clampi(code + f->zero_point, f->limits.lo, f->limits.hi);
+    if (call->node->input_count < 3)
+        return 0;
+    return call->in[2].type == WAIO_S32 ? ((const int32_t *)call->in[2].data)[c]
+                                        : ((const int64_t *)call->in[2].data)[c];
 }
 
-/* Sum of w * (x - z) over `count` neighbours. */
-static int64_t dot(const waio_refq_tensor *x, int64_t x_at, const waio_refq_tensor *w, int64_t w_at,
-                   int64_t count)
+/* Whether no sum of `products` products and a bias can leave 32 bits. */
+static bool sums_fit(const waio_refq_call *call, int64_t products)
 {
-    int32_t z = x->params.zero_point[0];
+    int64_t z = call->in[0].params.zero_point[0], x = z > 0 ? z + 128 : 128 - z, top = 0;
 
-    if (x->type == WAIO_S8 && w->type == WAIO_S8) {
-        const int8_t *a = (const int8_t *)x->data + x_at, *b = (const int8_t *)w->data + w_at;
-        int32_t sum = 0;
-        for (int64_t i = 0; i < count; i++)
-            sum += ((int32_t)a[i] - z) * b[i];
-        return sum;
+    if (call->in[0].type == WAIO_S16)
+        x = 32768;
+    for (int64_t c = 0; c < call->in[1].shape.dim[0]; c++) {
+        int64_t b = bias_of(call, c);
+        if (b < INT32_MIN || b > INT32_MAX)
+            return false;
+        top = llabs(b) > top ? llabs(b) : top;
     }
+    return call->in[1].type == WAIO_S8 && products <= (INT32_MAX - top) / (128 * x);
+}
+
+static weighted weighted_of(const waio_refq_call *call)
+{
+    const waio_value_params *w = &call->in[1].params;
+    const waio_type *bias = call->node->input_count == 3 ? &call->in[2].type : NULL;
+    int64_t channels = call->in[1].shape.dim[0];
+    bool wide = waio_refq_sum_bits(call->in[0].type, call->in[1].type, bias) == 64;
+    channel *per = call->scratch;
+    int64_t products = products_of(&call->in[1].shape);
+
+    for (int64_t c = 0; c < channels; c++) {
+        double real = (double)call->in[0].params.scale[0] *
+                      (double)w->scale[w->count == 1 ? 0 : c] / (double)call->out.params.scale[0];
+        per[c].real = real;
+        per[c].multiplier = waio_multiplier_of(real);
+    }
+    return (weighted){.call = call,
+                      .channel = per,
+                      .operand = (int16_t *)(per + channels),
+                      .products = products,
+                      .fits = sums_fit(call, products),
+                      .wide = wide,
+                      .least = wide ? -(INT64_C(1) << 47) : INT32_MIN,
+                      .most = wide ? INT64_C(1) << 47 : INT32_MAX,
+                      .once =
+                          call->requant == WAIO_REQUANT_TFLITE && call->node->op == WAIO_OP_DENSE,
+                      .limits = waio_refq_output_limits(call)};
+}
+
+/* ---- sums ---- */
+
+WAIO_SIMD static int32_t dot_short(const int16_t *x, const int8_t *w, int64_t count)
+{
+    int32_t sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += x[i] * (int16_t)w[i];
+    return sum;
+}
+
+/* In pieces that 32 bits hold: 2^8 products of at most 2^22. */
+static int64_t dot_long(const int16_t *x, const int8_t *w, int64_t count)
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < count; i += 256)
+        sum += dot_short(x + i, w + i, count - i < 256 ? count - i : 256);
+    return sum;
+}
+
+static int64_t dot_16x16(const int16_t *x, const int16_t *w, int64_t count)
+{
     int64_t sum = 0;
     for (int64_t i = 0; i < count; i++)
-        sum += (int64_t)(waio_refq_code(x, x_at + i) - z) * waio_refq_code(w, w_at + i);
+        sum += x[i] * w[i];
     return sum;
 }
 
-static int64_t conv_cell(const waio_refq_call *call, int64_t n, int64_t oy, int64_t ox, int64_t oc)
+/* A sum of channel `c` as a code, without its zero point. */
+static int32_t requantize(const weighted *k, int64_t acc, const channel *c)
 {
-    const waio_conv_params *p = &call->node->conv;
-    const int64_t *in = call->in[0].shape.dim, *w = call->in[1].shape.dim;
-    int64_t group = oc / (w[0] / p->groups), sum = 0;
+    waio_requant requant = k->call->requant;
+
+    if (!k->wide)
+        return waio_multiply_by_quantized((int32_t)acc, c->multiplier, c->real,
+                                          k->once ? WAIO_REQUANT_SINGLE : requant);
+    if (requant == WAIO_REQUANT_FLOAT)
+        return waio_multiply_by_real(acc, c->real);
+    return k->once ? waio_multiply_once_64(acc, c->multiplier)
+                   : waio_multiply_by_quantized_64(acc, c->multiplier);
+}
+
+/* The code of channel `c`, its operand at `x`. */
+static int32_t code_of(const weighted *k, const int16_t *x, int64_t c)
+{
+    const waio_refq_tensor *w = &k->call->in[1];
+    int64_t at = c * k->products, acc = bias_of(k->call, c);
+
+    if (k->fits)
+        acc += dot_short(x, (const int8_t *)w->data + at, k->products);
+    else if (w->type == WAIO_S8)
+        acc += dot_long(x, (const int8_t *)w->data + at, k->products);
+    else
+        acc += dot_16x16(x, (const int16_t *)w->data + at, k->products);
+    if (acc < k->least || acc > k->most) {
+        *k->call->lost = acc;
+        return 0;
+    }
+    return waio_finish_code(requantize(k, acc, &k->channel[c]), k->call->out.params.zero_point[0],
+                            k->limits.lo, k->limits.hi);
+}
+
+/* x - z_in of `count` neighbours. */
+WAIO_SIMD static void load_s8(int16_t *to, const int8_t *x, int64_t count, int32_t z)
+{
+    for (int64_t i = 0; i < count; i++)
+        to[i] = (int16_t)(x[i] - z);
+}
+
+static void load(int16_t *to, const waio_refq_tensor *x, int64_t at, int64_t count)
+{
+    if (x->type == WAIO_S8)
+        load_s8(to, (const int8_t *)x->data + at, count, x->params.zero_point[0]);
+    else /* symmetric */
+        memcpy(to, (const int16_t *)x->data + at, (size_t)count * sizeof *to);
+}
+
+/* ---- conv2d ---- */
+
+/* A place of the kernel over the image. */
+typedef struct place {
+    int64_t image, oy, ox;
+} place;
+
+/* The cells of one kernel position go to every group's operand; `x_at` < 0: padding. */
+static void load_cell(const weighted *k, int64_t cell, int64_t x_at)
+{
+    int64_t depth = k->call->in[1].shape.dim[3];
+
+    for (int g = 0; g < k->call->node->conv.groups; g++) {
+        int16_t *to = k->operand + g * k->products + cell * depth;
+        if (x_at < 0)
+            memset(to, 0, (size_t)depth * sizeof *to);
+        else if (depth == 1)
+            *to = (int16_t)(waio_refq_code(&k->call->in[0], x_at + g) -
+                            k->call->in[0].params.zero_point[0]);
+        else
+            load(to, &k->call->in[0], x_at + g * depth, depth);
+    }
+}
+
+static void load_patch(const weighted *k, place at)
+{
+    const waio_conv_params *p = &k->call->node->conv;
+    const int64_t *in = k->call->in[0].shape.dim, *w = k->call->in[1].shape.dim;
 
     for (int64_t ky = 0; ky < w[1]; ky++) {
-        int64_t iy = oy * p->stride[0] - p->pad[0] + ky * p->dilation[0];
-        if (iy < 0 || iy >= in[1])
-            continue;
+        int64_t iy = at.oy * p->stride[0] - p->pad[0] + ky * p->dilation[0];
         for (int64_t kx = 0; kx < w[2]; kx++) {
-            int64_t ix = ox * p->stride[1] - p->pad[1] + kx * p->dilation[1];
-            if (ix < 0 || ix >= in[2])
-                continue;
-            sum += dot(&call->in[0], ((n * in[1] + iy) * in[2] + ix) * in[3] + group * w[3],
-                       &call->in[1], ((oc * w[1] + ky) * w[2] + kx) * w[3], w[3]);
+            int64_t ix = at.ox * p->stride[1] - p->pad[1] + kx * p->dilation[1];
+            bool inside = iy >= 0 && iy < in[1] && ix >= 0 && ix < in[2];
+            load_cell(k, ky * w[2] + kx,
+                      inside ? ((at.image * in[1] + iy) * in[2] + ix) * in[3] : -1);
         }
     }
-    return sum;
 }
 
 void waio_refq_conv2d(const waio_refq_call *call)
 {
     const int64_t *out = call->out.shape.dim;
-    finish f = finish_of(call);
-    int64_t at = 0;
+    weighted k = weighted_of(call);
+    int64_t per_group = out[3] / call->node->conv.groups, y = 0;
 
     for (int64_t n = 0; n < out[0]; n++)
         for (int64_t oy = 0; oy < out[1]; oy++)
-            for (int64_t ox = 0; ox < out[2]; ox++)
-                for (int64_t oc = 0; oc < out[3]; oc++, at++) {
-                    int64_t acc = conv_cell(call, n, oy, ox, oc) + waio_refq_bias(call, oc);
-                    waio_refq_store(call, at, finish_code(&f, call, acc, oc));
-                }
+            for (int64_t ox = 0; ox < out[2]; ox++) {
+                load_patch(&k, (place){n, oy, ox});
+                for (int64_t c = 0; c < out[3]; c++, y++)
+                    waio_refq_store(call, y,
+                                    code_of(&k, k.operand + c / per_group * k.products, c));
+            }
 }
 
 void waio_refq_dense(const waio_refq_call *call)
 {
-    int64_t outputs = call->in[1].shape.dim[0], inputs = call->in[1].shape.dim[1];
+    int64_t outputs = call->in[1].shape.dim[0];
     int64_t rows = waio_shape_count(&call->out.shape) / outputs;
-    finish f = finish_of(call);
+    weighted k = weighted_of(call);
 
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t o = 0; o < outputs; o++) {
-            int64_t acc = dot(&call->in[0], r * inputs, &call->in[1], o * inputs, inputs) +
-                          waio_refq_bias(call, o);
-            waio_refq_store(call, r * outputs + o, finish_code(&f, call, acc, o));
-        }
+    for (int64_t r = 0; r < rows; r++) {
+        load(k.operand, &call->in[0], r * k.products, k.products);
+        for (int64_t o = 0; o < outputs; o++)
+            waio_refq_store(call, r * outputs + o, code_of(&k, k.operand, o));
+    }
 }

@@ -1,6 +1,5 @@
 /* Integer ops that move codes: concat (inputs of other parameters are requantized first), pad (with
  * the zero point), reshape, transpose. */
-#include <math.h>
 #include <string.h>
 
 #include "backend/ref/refq.h"
@@ -30,12 +29,11 @@ void waio_refq_concat(const waio_refq_call *call)
         waio_multiplier m = waio_multiplier_of(real);
         for (int64_t r = 0; r < rows; r++)
             for (int64_t i = 0; i < part; i++) {
-                int32_t code = waio_refq_code(x, r % period * part + i);
+                int32_t code = waio_refq_code(x, r % period * part + i) - x->params.zero_point[0];
                 if (!same)
-                    code = waio_multiply_by_quantized(code - x->params.zero_point[0], m, real,
-                                                      call->requant) +
-                           out->zero_point[0];
-                waio_refq_store(call, r * row + start + i, waio_clampi(code, limits.lo, limits.hi));
+                    code = waio_multiply_by_quantized(code, m, real, call->requant);
+                waio_refq_store(call, r * row + start + i,
+                                waio_finish_code(code, out->zero_point[0], limits.lo, limits.hi));
             }
         start += part;
     }
@@ -47,8 +45,8 @@ void waio_refq_pad(const waio_refq_call *call)
     const waio_value_params *q = &call->out.params;
     int rank = call->out.shape.rank;
     int64_t count = waio_shape_count(&call->out.shape);
-    int32_t fill = waio_clampi((int32_t)roundf(p->value / q->scale[0]) + q->zero_point[0],
-                               waio_params_lo(q), waio_params_hi(q));
+    int32_t fill = waio_bound_code(p->value, q->scale[0], q->zero_point[0], waio_params_lo(q),
+                                   waio_params_hi(q));
 
     for (int64_t i = 0; i < count; i++) {
         int64_t rest = i, offset = 0, stride = 1;

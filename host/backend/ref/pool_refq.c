@@ -1,12 +1,17 @@
 /* Integer pooling, mean and sum. Averages divide the sum of codes by the number of real cells, half
  * away from zero; mean and sum over axes requantize where scales differ. */
-#include <string.h>
-
 #include "backend/ref/refq.h"
 
+/* The window of an output cell: real cells [y0, y1) x [x0, x1), and all that count, which with
+ * count_include_pad are those of the padding as well (of code z, up to the padded image's end). */
 typedef struct window {
-    int64_t y0, y1, x0, x1;
+    int64_t y0, y1, x0, x1, cells;
 } window;
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 static window window_at(const waio_refq_call *call, int64_t oy, int64_t ox)
 {
@@ -14,28 +19,41 @@ static window window_at(const waio_refq_call *call, int64_t oy, int64_t ox)
     const int64_t *in = call->in[0].shape.dim;
     int64_t y = oy * p->stride[0] - p->pad[0], x = ox * p->stride[1] - p->pad[1];
     int64_t y1 = y + p->kernel[0], x1 = x + p->kernel[1];
+    window w = {y < 0 ? 0 : y, least(y1, in[1]), x < 0 ? 0 : x, least(x1, in[2]), 0};
 
-    return (window){y < 0 ? 0 : y, y1 > in[1] ? in[1] : y1, x < 0 ? 0 : x, x1 > in[2] ? in[2] : x1};
+    w.cells = (w.y1 - w.y0) * (w.x1 - w.x0);
+    if (p->count_include_pad)
+        w.cells = (least(y1, in[1] + p->pad[2]) - y) * (least(x1, in[2] + p->pad[3]) - x);
+    return w;
 }
 
-static int32_t pool_window(const waio_refq_call *call, window w, int64_t n, int64_t ch)
+static int64_t window_max(const waio_refq_call *call, window w, int64_t n, int64_t ch)
 {
     const int64_t *in = call->in[0].shape.dim;
-    bool maximum = call->node->op == WAIO_OP_MAX_POOL;
-    int32_t sum = 0, best = INT32_MIN, count = 0;
+    int64_t best = INT32_MIN;
 
     for (int64_t y = w.y0; y < w.y1; y++)
-        for (int64_t x = w.x0; x < w.x1; x++, count++) {
-            int32_t code = waio_refq_code(&call->in[0], ((n * in[1] + y) * in[2] + x) * in[3] + ch);
-            sum += code;
+        for (int64_t x = w.x0; x < w.x1; x++) {
+            int64_t code = waio_refq_code(&call->in[0], ((n * in[1] + y) * in[2] + x) * in[3] + ch);
             best = code > best ? code : best;
         }
-    if (maximum)
-        return best;
-    return sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
+    return best;
 }
 
-static void pool(const waio_refq_call *call)
+static int64_t window_average(const waio_refq_call *call, window w, int64_t n, int64_t ch)
+{
+    const int64_t *in = call->in[0].shape.dim;
+    int64_t real = (w.y1 - w.y0) * (w.x1 - w.x0);
+    int64_t sum = (w.cells - real) * call->in[0].params.zero_point[0];
+
+    for (int64_t y = w.y0; y < w.y1; y++)
+        for (int64_t x = w.x0; x < w.x1; x++)
+            sum += waio_refq_code(&call->in[0], ((n * in[1] + y) * in[2] + x) * in[3] + ch);
+    return sum > 0 ? (sum + w.cells / 2) / w.cells : (sum - w.cells / 2) / w.cells;
+}
+
+static void pool(const waio_refq_call *call,
+                 int64_t (*of)(const waio_refq_call *, window, int64_t, int64_t))
 {
     const int64_t *out = call->out.shape.dim;
     waio_refq_limits limits = waio_refq_output_limits(call);
@@ -47,18 +65,18 @@ static void pool(const waio_refq_call *call)
                 window w = window_at(call, oy, ox);
                 for (int64_t ch = 0; ch < out[3]; ch++, at++)
                     waio_refq_store(call, at,
-                                    waio_clampi(pool_window(call, w, n, ch), limits.lo, limits.hi));
+                                    waio_clampi((int32_t)of(call, w, n, ch), limits.lo, limits.hi));
             }
 }
 
 void waio_refq_avg_pool(const waio_refq_call *call)
 {
-    pool(call);
+    pool(call, window_average);
 }
 
 void waio_refq_max_pool(const waio_refq_call *call)
 {
-    pool(call);
+    pool(call, window_max);
 }
 
 /* Sum of codes over the reduced axes; `at` holds the kept coordinates. */
@@ -107,8 +125,9 @@ static void reduce(const waio_refq_call *call, bool mean)
             rest = reduced ? rest : rest / in->dim[d];
         }
         int64_t sum = reduce_from(call, 0, 0, at) - p->zero_point[0] * cells;
-        int32_t code = waio_multiply_by_quantized((int32_t)sum, m, real, call->requant);
-        waio_refq_store(call, i, waio_clampi(code + q->zero_point[0], limits.lo, limits.hi));
+        int32_t code =
+            waio_multiply_by_quantized(waio_refq_narrow(call, sum), m, real, call->requant);
+        waio_refq_store(call, i, waio_finish_code(code, q->zero_point[0], limits.lo, limits.hi));
     }
 }
 

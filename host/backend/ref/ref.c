@@ -12,6 +12,7 @@ struct waio_kernel {
     size_t weight_bytes;
     bool integer; /* runs the integer kernels on these: */
     waio_requant requant;
+    size_t scratch_bytes;
     waio_refq_tensor in_q[WAIO_MAX_INPUTS], out_q;
 };
 
@@ -66,6 +67,7 @@ static waio_status ref_create(waio_kernel **kernel, const waio_graph *graph, con
     k->node = node;
     k->integer = integer;
     k->requant = graph->requant;
+    k->scratch_bytes = integer ? waio_refq_scratch_bytes(graph, node) : 0;
     for (int i = 0; i < node->input_count; i++)
         k->in_q[i] = tensor_of(graph, node->input[i], batch);
     k->out_q = tensor_of(graph, node->output, batch);
@@ -86,8 +88,7 @@ static void ref_destroy(waio_kernel *kernel)
 
 static size_t ref_scratch_bytes(const waio_kernel *kernel)
 {
-    (void)kernel;
-    return 0;
+    return kernel->scratch_bytes;
 }
 
 static waio_status ref_pack(const waio_kernel *kernel, void **packed, size_t *bytes,
@@ -101,20 +102,28 @@ static waio_status ref_pack(const waio_kernel *kernel, void **packed, size_t *by
     return WAIO_OK;
 }
 
+static waio_status run_integer(const waio_kernel *kernel, const waio_kernel_args *args)
+{
+    waio_refq_tensor in[WAIO_MAX_INPUTS];
+
+    for (int i = 0; i < kernel->node->input_count; i++) {
+        in[i] = kernel->in_q[i];
+        in[i].data = args->input[i];
+    }
+    return waio_refq_run(&(waio_refq_call){.node = kernel->node,
+                                           .requant = kernel->requant,
+                                           .in = in,
+                                           .out = kernel->out_q,
+                                           .result = args->output,
+                                           .scratch = args->scratch});
+}
+
 static waio_status ref_run(const waio_kernel *kernel, const waio_kernel_args *args)
 {
     const float *x[WAIO_MAX_INPUTS];
-    waio_refq_tensor in[WAIO_MAX_INPUTS];
 
-    if (kernel->integer) {
-        for (int i = 0; i < kernel->node->input_count; i++) {
-            in[i] = kernel->in_q[i];
-            in[i].data = args->input[i];
-        }
-        waio_refq_run(
-            &(waio_refq_call){kernel->node, kernel->requant, in, kernel->out_q, args->output});
-        return WAIO_OK;
-    }
+    if (kernel->integer)
+        return run_integer(kernel, args);
     for (int i = 0; i < kernel->node->input_count; i++)
         x[i] = args->input[i];
     waio_ref_run(&(waio_ref_call){kernel->node, kernel->in, &kernel->out, x, args->output});

@@ -1,8 +1,15 @@
 /* The integer reference kernels: the arithmetic of TensorFlow Lite's reference kernels, code for
  * code (its 8-bit quantization specification; Jacob et al., CVPR 2018). A node runs here when a
- * value that it reads or writes has an integer type. Types: S8 activations with S8 weights, 32-bit
- * accumulators and biases; S16 symmetric activations with S8 or S16 weights, 64-bit accumulators.
- */
+ * value that it reads or writes has an integer type. Types:
+ *   8x8    S8 activations and weights, sums and biases of 32 bits
+ *   16x8   S16 symmetric activations, S8 weights; sums have the bias's width, 64 bits without one
+ *   16x16  S16 activations and weights, sums and biases of 64 bits
+ * S8 holds 2 to 8 bits, S16 2 to 16. Weights are symmetric, with a scale per output channel or one.
+ *
+ * Sums: |w| <= 128 and |x - z| <= 255 make a product of at most 32,640, so 32 bits hold 65,793
+ * products (65,535 of them leave 8.4 million for the bias). Longer sums run in 64 bits, and a sum
+ * that its accumulator could not hold ends the run with an error; 64-bit ones must stay within the
+ * 2^47 that their requantization takes. */
 #ifndef WAIO_BACKEND_REF_REFQ_H
 #define WAIO_BACKEND_REF_REFQ_H
 
@@ -19,8 +26,10 @@ typedef struct waio_refq_call {
     const waio_node *node;
     waio_requant requant;
     const waio_refq_tensor *in; /* one per input */
-    waio_refq_tensor out;       /* data: where the result goes */
+    waio_refq_tensor out;       /* data: unused */
     void *result;
+    void *scratch; /* waio_refq_scratch_bytes of it, 64-byte aligned */
+    int64_t *lost; /* receives a sum that its accumulator cannot hold; else left alone */
 } waio_refq_call;
 
 /* Whether `node` must run here. */
@@ -29,7 +38,11 @@ bool waio_refq_wanted(const waio_graph *graph, const waio_node *node);
 /* Whether it can: types and parameters that go together. WAIO_EUNSUPPORTED says what does not. */
 waio_status waio_refq_check(const waio_graph *graph, const waio_node *node);
 
-void waio_refq_run(const waio_refq_call *call);
+/* Scratch memory that running `node` takes. */
+size_t waio_refq_scratch_bytes(const waio_graph *graph, const waio_node *node);
+
+/* Runs one node with its clamp (`lost` is set here). WAIO_EUNSUPPORTED if a sum overflows. */
+waio_status waio_refq_run(const waio_refq_call *call);
 
 /* ---- for the kernels ---- */
 
@@ -60,8 +73,11 @@ typedef struct waio_refq_limits {
 } waio_refq_limits;
 waio_refq_limits waio_refq_output_limits(const waio_refq_call *call);
 
-/* Bias `i`, 0 if there is none. */
-int64_t waio_refq_bias(const waio_refq_call *call, int64_t i);
+/* A sum as one of 32 bits; one that does not fit goes to call->lost. */
+int32_t waio_refq_narrow(const waio_refq_call *call, int64_t sum);
+
+/* Bits of a weighted node's sums, 32 or 64; `bias` is NULL if there is none. */
+int waio_refq_sum_bits(waio_type x, waio_type w, const waio_type *bias);
 
 #define WAIO_OP_DEF(ENUM, name, least, most, weighted)                                             \
     void waio_refq_##name(const waio_refq_call *);

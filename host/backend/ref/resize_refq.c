@@ -1,5 +1,5 @@
 /* Integer resize: nearest picks codes, bilinear weighs four of them in fixed point with 10 bits per
- * axis and rounds half away from zero. */
+ * axis and rounds half away from zero, or upwards where requantization rounds once. */
 #include "backend/ref/ref.h"
 #include "backend/ref/refq.h"
 
@@ -19,9 +19,8 @@ static source source_of(const waio_resize_params *p, int64_t i, int64_t in, int6
     int32_t at = (int32_t)i * scale;
     if (p->half_pixel)
         at += scale / 2 - ONE / 2;
-    int32_t lower = at / ONE > 0 ? at / ONE : 0;
-    int32_t upper = (at + ONE - 1) / ONE;
-    return (source){at, lower, upper < in - 1 ? upper : (int32_t)in - 1};
+    int32_t last = (int32_t)in - 1;
+    return (source){at, waio_clampi(at / ONE, 0, last), waio_clampi((at + ONE - 1) / ONE, 0, last)};
 }
 
 static int32_t blend(const waio_refq_call *call, int64_t n, source y, source x, int64_t ch)
@@ -35,6 +34,8 @@ static int32_t blend(const waio_refq_call *call, int64_t n, source y, source x, 
     sum += waio_refq_code(&call->in[0], (row1 + x.lower) * in[3] + ch) * fy * (ONE - fx);
     sum += waio_refq_code(&call->in[0], (row0 + x.upper) * in[3] + ch) * (ONE - fy) * fx;
     sum += waio_refq_code(&call->in[0], (row1 + x.upper) * in[3] + ch) * fy * fx;
+    if (call->requant == WAIO_REQUANT_SINGLE)
+        return (int32_t)((sum + (INT64_C(1) << 19)) >> 20);
     int64_t half = sum > 0 ? INT64_C(1) << 19 : -(INT64_C(1) << 19);
     return (int32_t)((sum + half) / (INT64_C(1) << 20));
 }
