@@ -4,7 +4,7 @@ is one.
 
 - A folder of host/ includes itself and what its row of LADDER names, so brothers never include each
   other. A row names nothing above it: the ladder has no circle.
-- A library's headers appear in one folder, and in no header that another folder sees, be it through
+- A library's headers appear in its folders alone, and in no header that another folder sees, be it through
   other headers.
 - Ours stand in quotes and are named from host/ (or "kernels/..."), and exist; the system's and the
   libraries' stand in angle brackets.
@@ -22,27 +22,28 @@ LADDER = {
     "tensor": ["util", "kernels"],
     "graph": ["util", "tensor", "kernels"],
     "import": ["util", "tensor", "graph"],
+    "export": ["util", "tensor", "graph", "kernels"],
     "models": ["util", "tensor", "graph", "import"],
     "backend": ["util", "tensor", "graph", "kernels"],
     "quant": ["util", "tensor", "graph", "backend", "kernels"],
     "dataset": ["util"],
     "result": ["util"],
     "check": ["util", "tensor", "graph", "import", "models", "backend", "kernels"],
-    "sweep": ["util", "tensor", "graph", "import", "models", "backend", "quant", "dataset",
-              "result", "kernels"],
+    "sweep": ["util", "tensor", "graph", "import", "export", "models", "backend", "quant",
+              "dataset", "result", "kernels"],
     "cli": ["util", "tensor", "graph", "import", "models", "backend", "quant", "dataset", "result",
-            "check", "sweep"],
+            "check", "export", "sweep"],
     "main.c": ["cli"],
-    "tests": ["util", "tensor", "graph", "import", "models", "backend", "quant", "dataset",
-              "result", "check", "sweep", "cli", "kernels"],
+    "tests": ["util", "tensor", "graph", "import", "export", "models", "backend", "quant",
+              "dataset", "result", "check", "sweep", "cli", "kernels"],
 }
-# Headers of a library: the one folder that may include them.
+# Headers of a library: the folders that may include them.
 LIBRARIES = {
-    r"(oneapi/)?dnnl": "backend",
-    r"hdf5|H5": "import",
-    r"cjson/|cJSON": "import",
-    r"onnx/|protobuf-c/": "import",
-    r"cyaml/|yaml": "sweep",
+    r"(oneapi/)?dnnl": ("backend",),
+    r"hdf5|H5": ("import",),
+    r"cjson/|cJSON": ("import",),
+    r"onnx/|protobuf-c/": ("import", "export"),
+    r"cyaml/|yaml": ("sweep",),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -77,7 +78,8 @@ class File:
 
 
 def library_of(name):
-    return next((folder for start, folder in LIBRARIES.items() if re.match(start, name)), None)
+    """The folders that may include a library's header `name`; none if it is no such header."""
+    return next((folders for start, folders in LIBRARIES.items() if re.match(start, name)), ())
 
 
 def seen_from_outside(files):
@@ -109,8 +111,8 @@ def check_one(file, number, quoted, name, public):
     library = library_of(name)
     if quoted and not library:  # ONNX's schema is compiled at build time and stands in quotes
         return f'"{name}": no such file under host/ (ours are named from there)'
-    if library and file.folder not in (library, "tests"):
-        return f"<{name}> belongs to host/{library}"
+    if library and file.folder not in (*library, "tests"):
+        return f"<{name}> belongs to host/{', host/'.join(library)}"
     if library and file in public:
         return f"<{name}> in a header that other folders see"
     return None

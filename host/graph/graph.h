@@ -113,6 +113,11 @@ typedef struct waio_value {
     const float
         *data; /* a float constant's numbers, in the graph's arena; NULL: computed or input */
     const void *codes; /* an integer constant's codes, of `type`, in the graph's arena */
+    /* How files may keep a float constant, since it means the same numbers: as halves, or as codes
+     * of the type `stored` (S8, S16; F32: not so) by `params`. */
+    bool half;
+    waio_type stored;
+    const void *stored_codes;
 } waio_value;
 
 typedef struct waio_graph {

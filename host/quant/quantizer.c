@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quant/weights.h"
-
 /* One layer's weights at one bit width. */
 typedef struct bank_entry {
     void *packed;
@@ -85,14 +83,13 @@ void waio_quantizer_free(waio_quantizer *q)
 
 /* ---- who gets which bits ---- */
 
-/* Index of the first node that is quantized; everything before it runs in float. */
-static int first_quantized(const waio_quantizer *q, int first_n)
+int waio_quantizer_boundary(const waio_quantizer *q, const waio_quant_request *request)
 {
     int n = 0;
-    if (first_n == 0)
+    if (request->first_n == 0)
         return 0;
     while (n < q->graph->node_count &&
-           (q->weighted_before[n] < first_n || !waio_op_weighted(q->graph->node[n].op)))
+           (q->weighted_before[n] < request->first_n || !waio_op_weighted(q->graph->node[n].op)))
         n++;
     return n;
 }
@@ -104,7 +101,7 @@ static int role_bits(const waio_precision *bits, waio_role role)
 
 int waio_quantizer_weight_bits(const waio_quantizer *q, const waio_quant_request *request, int n)
 {
-    if (n < first_quantized(q, request->first_n))
+    if (n < waio_quantizer_boundary(q, request))
         return WAIO_FLOAT;
     if (n == q->roles->first_weighted)
         return request->bits.i;
@@ -123,7 +120,7 @@ static bool read_from(const waio_graph *graph, int id, int boundary)
 
 int waio_quantizer_value_bits(const waio_quantizer *q, const waio_quant_request *request, int id)
 {
-    int boundary = first_quantized(q, request->first_n);
+    int boundary = waio_quantizer_boundary(q, request);
     int producer = waio_graph_producer(q->graph, id);
 
     if (producer < boundary && boundary > 0 && !read_from(q->graph, id, boundary))
@@ -131,9 +128,24 @@ int waio_quantizer_value_bits(const waio_quantizer *q, const waio_quant_request 
     return role_bits(&request->bits, q->roles->value[id]);
 }
 
+int waio_quantizer_operand_bits(const waio_quantizer *q, const waio_quant_request *request, int id)
+{
+    return role_bits(&request->bits, q->roles->value[id]);
+}
+
+const waio_graph *waio_quantizer_graph(const waio_quantizer *q)
+{
+    return q->graph;
+}
+
+const waio_scheme *waio_quantizer_scheme(const waio_quantizer *q)
+{
+    return &q->scheme;
+}
+
 /* ---- activations ---- */
 
-static waio_qparams value_params(const waio_quantizer *q, int id, int bits)
+waio_qparams waio_quantizer_value_params(const waio_quantizer *q, int id, int bits)
 {
     bool symmetric = q->scheme.activations == WAIO_SYMMETRIC ||
                      (q->scheme.activations == WAIO_SYMMETRY_AUTO && bits > 8);
@@ -161,7 +173,7 @@ static waio_value_quant value_quant(const waio_quantizer *q, int id, int bits)
     if (bits == WAIO_F16) {
         quant.enabled = quant.half = true;
     } else if (waio_bits_quantized(bits)) {
-        waio_qparams params = value_params(q, id, bits);
+        waio_qparams params = waio_quantizer_value_params(q, id, bits);
         quant.enabled = true;
         quant.fq = waio_qparams_fq(&params);
     }
@@ -191,7 +203,7 @@ static waio_status bind_values(waio_quantizer *q, const waio_quant_request *requ
 {
     waio_status st = WAIO_OK;
     const waio_graph *graph = q->graph;
-    int boundary = first_quantized(q, request->first_n);
+    int boundary = waio_quantizer_boundary(q, request);
     waio_value_quant *quant = NULL, *all = NULL, *list = NULL;
     int *ids = NULL;
 
@@ -209,7 +221,7 @@ static waio_status bind_values(waio_quantizer *q, const waio_quant_request *requ
         out->input_bits = input_bits;
         out->input_quant = all[graph->input];
         if (waio_bits_quantized(input_bits))
-            out->input_params = value_params(q, graph->input, input_bits);
+            out->input_params = waio_quantizer_value_params(q, graph->input, input_bits);
     } else {
         out->input_bits = WAIO_FLOAT;
         if (all[graph->input].enabled) {
@@ -247,9 +259,8 @@ static void make_room(waio_quantizer *q)
             drop(q, &q->bank[i]);
 }
 
-/* The values of node `n`'s weights at `bits`, as they are packed. */
-static waio_status quantized_values(waio_quantizer *q, float **values, bank_entry *entry, int n,
-                                    int bits)
+waio_status waio_quantizer_weight_values(const waio_quantizer *q, int n, int bits, float **values,
+                                         waio_weight_scales *scales, waio_arena *arena)
 {
     const waio_value *weight = &q->graph->value[q->graph->node[n].input[1]];
     int64_t count = waio_shape_count(&weight->shape);
@@ -261,8 +272,8 @@ static waio_status quantized_values(waio_quantizer *q, float **values, bank_entr
         memcpy(*values, weight->data, (size_t)count * sizeof **values);
         return WAIO_OK;
     }
-    return waio_quantize_weights(*values, &entry->scales, weight->data, count, weight->shape.dim[0],
-                                 bits, &q->scheme, entry->arena);
+    return waio_quantize_weights(*values, scales, weight->data, count, weight->shape.dim[0], bits,
+                                 &q->scheme, arena);
 }
 
 static waio_status fill_entry(waio_quantizer *q, bank_entry *entry, int n, int bits)
@@ -276,7 +287,7 @@ static waio_status fill_entry(waio_quantizer *q, bank_entry *entry, int n, int b
     entry->arena = waio_arena_new();
     if (!entry->arena)
         return WAIO_ENOMEM;
-    WAIO_TRY(st, quantized_values(q, &values, entry, n, bits));
+    WAIO_TRY(st, waio_quantizer_weight_values(q, n, bits, &values, &entry->scales, entry->arena));
     WAIO_TRY(st, waio_program_pack(q->program, n, &entry->packed, &entry->bytes, values));
     q->bank_bytes += entry->bytes;
 done:
@@ -286,24 +297,28 @@ done:
     return st;
 }
 
-/* Bias at the scale of input times weight: 32 bits, or 64 (here the 53 of a double) where the input
- * has more than 8, as TensorFlow Lite's int8 and 16x8 networks have it. */
+double waio_quantizer_bias_code(float bias, float scale, int input_bits)
+{
+    double limit = input_bits <= 8 ? 2147483647.0 : 9007199254740992.0;
+    double code = round((double)bias / (double)scale);
+    return code < -limit ? -limit : code > limit ? limit : code;
+}
+
+/* Bias at the scale of input times weight, as TensorFlow Lite's int8 and 16x8 networks have it. */
 static waio_status bind_bias(waio_quantizer *q, const void **constant, const waio_node *node,
                              const waio_weight_scales *scales, int input_bits, waio_arena *arena)
 {
     waio_status st = WAIO_OK;
     const waio_value *bias = &q->graph->value[node->input[2]];
     int64_t count = bias->shape.dim[0];
-    float input_scale = value_params(q, node->input[0], input_bits).scale;
-    double limit = input_bits <= 8 ? 2147483647.0 : 9007199254740992.0;
+    float input_scale = waio_quantizer_value_params(q, node->input[0], input_bits).scale;
     float *values = NULL;
 
     WAIO_NEW(st, values, arena, (size_t)count);
     for (int64_t c = 0; c < count; c++) {
         float scale = input_scale * scales->scale[scales->count == 1 ? 0 : c];
-        double code = round((double)bias->data[c] / (double)scale);
-        code = code < -limit ? -limit : code > limit ? limit : code;
-        values[c] = (float)(code * (double)scale);
+        values[c] =
+            (float)(waio_quantizer_bias_code(bias->data[c], scale, input_bits) * (double)scale);
     }
     constant[node->input[2]] = values;
 done:
@@ -382,7 +397,8 @@ static int64_t network_bytes(const waio_quantizer *q, const waio_quant_request *
         const waio_node *node = &graph->node[n];
         int bits = waio_quantizer_value_bits(q, request, node->output);
         if (waio_bits_quantized(bits))
-            bytes += tensor_bytes(0, bits, 1, value_params(q, node->output, bits).zero_point != 0);
+            bytes += tensor_bytes(
+                0, bits, 1, waio_quantizer_value_params(q, node->output, bits).zero_point != 0);
         if (!waio_op_weighted(node->op)) {
             bytes += 4 * waio_node_params(graph, node);
             continue;
@@ -395,17 +411,22 @@ static int64_t network_bytes(const waio_quantizer *q, const waio_quant_request *
     }
     int input_bits = waio_quantizer_value_bits(q, request, graph->input);
     if (waio_bits_quantized(input_bits))
-        bytes += tensor_bytes(0, input_bits, 1,
-                              value_params(q, graph->input, input_bits).zero_point != 0);
+        bytes +=
+            tensor_bytes(0, input_bits, 1,
+                         waio_quantizer_value_params(q, graph->input, input_bits).zero_point != 0);
     return bytes;
 }
 
 /* ---- binding ---- */
 
-static bool wants_ranges(const waio_precision *bits)
+waio_status waio_quantizer_check(const waio_quantizer *q, const waio_quant_request *request)
 {
-    return waio_bits_quantized(bits->a) || waio_bits_quantized(bits->i) ||
-           waio_bits_quantized(bits->o);
+    const waio_precision *bits = &request->bits;
+    bool wants_ranges = waio_bits_quantized(bits->a) || waio_bits_quantized(bits->i) ||
+                        waio_bits_quantized(bits->o);
+    if (wants_ranges && !q->have_ranges)
+        return waio_error(WAIO_EUSAGE, "quantized activations need calibrated ranges");
+    return WAIO_OK;
 }
 
 waio_status waio_quantizer_bind(waio_quantizer *q, const waio_quant_request *request,
@@ -423,8 +444,7 @@ waio_status waio_quantizer_bind(waio_quantizer *q, const waio_quant_request *req
     owner->arena = arena;
     out->owned = owner;
     WAIO_NEW(st, owner->used, arena, (size_t)q->graph->node_count);
-    if (!q->have_ranges && wants_ranges(&request->bits))
-        WAIO_FAIL(st, WAIO_EUSAGE, "quantized activations need calibrated ranges");
+    WAIO_TRY(st, waio_quantizer_check(q, request));
     WAIO_NEW(st, constant, arena, (size_t)q->graph->value_count);
     out->binding.constant = constant;
     WAIO_TRY(st, bind_values(q, request, out, arena));
@@ -472,7 +492,8 @@ waio_status waio_quantizer_verify_weights(waio_quantizer *q, const waio_quant_re
         scratch.arena = waio_arena_new();
         if (!scratch.arena)
             return WAIO_ENOMEM;
-        WAIO_TRY(st, quantized_values(q, &values, &scratch, n, bits));
+        WAIO_TRY(st,
+                 waio_quantizer_weight_values(q, n, bits, &values, &scratch.scales, scratch.arena));
         WAIO_TRY(st,
                  waio_count_levels(&levels, values, waio_shape_count(shape),
                                    q->scheme.per_channel ? shape->dim[0] : 1, INT64_C(1) << bits));

@@ -12,6 +12,7 @@
 #include "quant/ranges.h"
 #include "quant/roles.h"
 #include "quant/scheme.h"
+#include "quant/weights.h"
 #include "tensor/qparams.h"
 
 typedef struct waio_quantizer waio_quantizer;
@@ -57,5 +58,28 @@ int waio_quantizer_weight_bits(const waio_quantizer *quantizer, const waio_quant
                                int n);
 int waio_quantizer_value_bits(const waio_quantizer *quantizer, const waio_quant_request *request,
                               int id);
+/* The same of a constant operand that nodes behind the float prefix read. */
+int waio_quantizer_operand_bits(const waio_quantizer *quantizer, const waio_quant_request *request,
+                                int id);
+
+/* ---- for lowering: the same parameters and codes that a binding runs with ---- */
+
+const waio_graph *waio_quantizer_graph(const waio_quantizer *quantizer);
+const waio_scheme *waio_quantizer_scheme(const waio_quantizer *quantizer);
+/* WAIO_EUSAGE if the request needs ranges and there are none. */
+waio_status waio_quantizer_check(const waio_quantizer *quantizer,
+                                 const waio_quant_request *request);
+/* Index of the first node that is quantized; everything before it runs in float. */
+int waio_quantizer_boundary(const waio_quantizer *quantizer, const waio_quant_request *request);
+/* Parameters of a value (or of a constant operand) at `bits` bits, 2 to 16. */
+waio_qparams waio_quantizer_value_params(const waio_quantizer *quantizer, int id, int bits);
+/* The values of node `n`'s weights at `bits` bits (released with free()), and their scales (none
+ * for f16 and float), in `arena`. */
+waio_status waio_quantizer_weight_values(const waio_quantizer *quantizer, int n, int bits,
+                                         float **values, waio_weight_scales *scales,
+                                         waio_arena *arena);
+/* The code of a bias at `scale`, the product of its input's and its weight's scale: limited to 32
+ * bits, or, where the input has more than 8, to the 53 that a double holds. */
+double waio_quantizer_bias_code(float bias, float scale, int input_bits);
 
 #endif

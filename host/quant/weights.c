@@ -51,6 +51,14 @@ done:
     return st;
 }
 
+void waio_weight_codes(int16_t *codes, const float *values, const waio_weight_scales *scales,
+                       int64_t count)
+{
+    int64_t block = count / scales->count;
+    for (int64_t i = 0; i < count; i++)
+        codes[i] = (int16_t)lround((double)values[i] / (double)scales->scale[i / block]);
+}
+
 static int by_value(const void *a, const void *b)
 {
     float x = *(const float *)a, y = *(const float *)b;

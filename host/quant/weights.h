@@ -19,6 +19,11 @@ waio_status waio_quantize_weights(float *out, waio_weight_scales *scales, const 
                                   int64_t count, int64_t channels, int bits,
                                   const waio_scheme *scheme, waio_arena *arena);
 
+/* The codes, less their zero point, of `count` values that waio_quantize_weights gave with `scales`.
+ * A value is code * scale rounded once, so dividing gives the code exactly. */
+void waio_weight_codes(int16_t *codes, const float *values, const waio_weight_scales *scales,
+                       int64_t count);
+
 /* Most distinct numbers in any of the `blocks` equal blocks of `data`; counting in a block stops
  * at limit + 1. */
 waio_status waio_count_levels(int64_t *levels, const float *data, int64_t count, int64_t blocks,

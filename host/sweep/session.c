@@ -245,6 +245,18 @@ done:
     return st;
 }
 
+waio_status waio_session_lower(waio_session *s, waio_graph **out, const waio_quant_request *request,
+                               waio_requant requant)
+{
+    waio_status st = WAIO_OK;
+
+    if (waio_quantizer_check(s->quantizer, request) != WAIO_OK)
+        WAIO_TRY(st, waio_session_calibrate(s));
+    WAIO_TRY(st, waio_lower(out, s->quantizer, request, requant));
+done:
+    return st;
+}
+
 /* ---- reading ---- */
 
 const waio_model *waio_session_model(const waio_session *session)

@@ -10,6 +10,7 @@
 #include "dataset/dataset.h"
 #include "dataset/preprocess.h"
 #include "models/models.h"
+#include "quant/lower.h"
 #include "quant/quantizer.h"
 
 typedef enum waio_feed {
@@ -76,6 +77,10 @@ waio_status waio_session_calibrate(waio_session *session);
  * first tensor that has more than its bits allow; else `tensors` receives how many were checked. */
 waio_status waio_session_verify(waio_session *session, const waio_quant_request *request,
                                 int *tensors);
+
+/* The quantized network of one configuration (quant/lower.h), calibrated first if it must be. */
+waio_status waio_session_lower(waio_session *session, waio_graph **out,
+                               const waio_quant_request *request, waio_requant requant);
 
 const waio_model *waio_session_model(const waio_session *session);
 const waio_dataset *waio_session_dataset(const waio_session *session);

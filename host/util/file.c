@@ -1,10 +1,12 @@
 #include "util/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 waio_status waio_file_size(size_t *size, const char *path)
 {
@@ -101,4 +103,45 @@ waio_status waio_make_dirs(const char *path)
             return waio_error(WAIO_EIO, "%s: cannot make the folder: %s", part, strerror(errno));
     }
     return WAIO_OK;
+}
+
+/* Whether all of it went to the disk. A file system that cannot flush says EINVAL. */
+static bool write_whole(int fd, const unsigned char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t wrote = write(fd, data, size);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0)
+            return false;
+        data += wrote;
+        size -= (size_t)wrote;
+    }
+    return fsync(fd) == 0 || errno == EINVAL;
+}
+
+waio_status waio_file_replace(const char *path, const void *data, size_t size)
+{
+    waio_status st = WAIO_OK;
+    int fd = -1;
+    bool made = false;
+    waio_arena *arena = waio_arena_new();
+    char *beside = arena ? waio_arena_printf(arena, "%s.new", path) : NULL;
+
+    if (!beside) {
+        st = WAIO_ENOMEM;
+        goto done;
+    }
+    fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    made = fd >= 0;
+    bool good = made && write_whole(fd, data, size);
+    if (made && close(fd) != 0)
+        good = false;
+    if (!good || rename(beside, path) != 0)
+        st = waio_error(WAIO_EIO, "%s: writing failed: %s", path, strerror(errno));
+    if (st != WAIO_OK && made)
+        unlink(beside);
+done:
+    waio_arena_free(arena);
+    return st;
 }

@@ -26,6 +26,9 @@ const char *waio_path_base(const char *path);
 char *waio_path_dir(waio_arena *arena, const char *path);
 /* True if `path` ends in `suffix`, letters compared without case. */
 bool waio_path_has_suffix(const char *path, const char *suffix);
+/* Makes `size` bytes the content of `path`: written to a new file beside it, flushed to the disk,
+ * renamed. On failure WAIO_EIO, `path` is as it was and nothing is left beside it. */
+waio_status waio_file_replace(const char *path, const void *data, size_t size);
 /* Makes `path` and its parents. */
 waio_status waio_make_dirs(const char *path);
 
