@@ -19,8 +19,8 @@ waio_status waio_quantize_weights(float *out, waio_weight_scales *scales, const 
                                   int64_t count, int64_t channels, int bits,
                                   const waio_scheme *scheme, waio_arena *arena);
 
-/* The codes, less their zero point, of `count` values that waio_quantize_weights gave with `scales`.
- * A value is code * scale rounded once, so dividing gives the code exactly. */
+/* The codes, less their zero point, of `count` values that waio_quantize_weights gave with
+ * `scales`. A value is code * scale rounded once, so dividing gives the code exactly. */
 void waio_weight_codes(int16_t *codes, const float *values, const waio_weight_scales *scales,
                        int64_t count);
 
