@@ -30,6 +30,19 @@ waio_status waio_export_check(const char *path)
     return find_format(&f, path);
 }
 
+waio_status waio_export_size(size_t *size, const waio_graph *graph, const char *path)
+{
+    waio_status st = WAIO_OK;
+    const format *f = NULL;
+    unsigned char *data = NULL;
+
+    WAIO_TRY(st, find_format(&f, path));
+    WAIO_TRY(st, f->write(&data, size, graph));
+done:
+    free(data);
+    return st;
+}
+
 waio_status waio_export_model(const waio_graph *graph, const char *path)
 {
     waio_status st = WAIO_OK;

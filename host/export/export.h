@@ -13,4 +13,7 @@ waio_status waio_export_check(const char *path);
  * writing failed. */
 waio_status waio_export_model(const waio_graph *graph, const char *path);
 
+/* The bytes that waio_export_model would write; nothing is written. */
+waio_status waio_export_size(size_t *size, const waio_graph *graph, const char *path);
+
 #endif

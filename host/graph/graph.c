@@ -58,6 +58,12 @@ const char *waio_type_name(waio_type type)
     return name[type];
 }
 
+int waio_value_bits(const waio_graph *graph, int id)
+{
+    const waio_value *value = &graph->value[id];
+    return value->type == WAIO_F32 ? 32 : value->params.bits;
+}
+
 bool waio_graph_is_quantized(const waio_graph *graph)
 {
     for (int v = 0; v < graph->value_count; v++)

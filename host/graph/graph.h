@@ -185,6 +185,8 @@ size_t waio_type_bytes(waio_type type);
 const char *waio_type_name(waio_type type); /* "f32", "s8", ... */
 /* Whether any value has an integer type. */
 bool waio_graph_is_quantized(const waio_graph *graph);
+/* Bits of a value: of its codes, 32 if it is float. */
+int waio_value_bits(const waio_graph *graph, int id);
 /* Lowest and highest code that `params` allow. */
 int32_t waio_params_lo(const waio_value_params *params);
 int32_t waio_params_hi(const waio_value_params *params);

@@ -56,6 +56,7 @@ waio_status waio_model_import(waio_model *model, const char *name, const waio_mo
 {
     waio_status st = WAIO_OK;
     const char *path = NULL;
+    size_t bytes = 0;
     waio_arena *arena = waio_arena_new();
 
     *model = (waio_model){0};
@@ -63,6 +64,8 @@ waio_status waio_model_import(waio_model *model, const char *name, const waio_mo
         return WAIO_ENOMEM;
     WAIO_TRY(st, waio_model_locate(&path, name, paths, arena));
     WAIO_TRY(st, waio_sha256_file(model->sha256, path));
+    WAIO_TRY(st, waio_file_size(&bytes, path));
+    model->bytes = (int64_t)bytes;
     WAIO_TRY(st, waio_import_model(&model->graph, path));
     strncpy(model->name, waio_path_base(name), sizeof model->name - 1);
 done:

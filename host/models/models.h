@@ -18,6 +18,7 @@ extern const waio_builtin_model waio_builtin_models[];
 typedef struct waio_model {
     char name[128]; /* built-in name, or the file's name without its folder */
     char sha256[65];
+    int64_t bytes; /* of the file */
     waio_graph *graph;
 } waio_model;
 

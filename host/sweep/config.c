@@ -19,6 +19,7 @@ waio_config waio_config_default(void)
         .bits = {32, 32, 32, 32},
         .feed = "quantized",
         .engine = "simulate",
+        .requant = "tflite",
         .calibration_images = 256,
         .calibration_seed = 1,
         .calibration_split = "train",
@@ -41,6 +42,7 @@ waio_config waio_config_of_suite(const waio_suite *suite)
     config.mapping = suite->mapping;
     config.feed = suite->feed;
     config.engine = suite->engine;
+    config.requant = suite->requant;
     config.calibration_images = suite->calibration.images;
     config.calibration_seed = suite->calibration.seed;
     config.calibration_split = suite->calibration.split;
@@ -50,13 +52,34 @@ waio_config waio_config_of_suite(const waio_suite *suite)
 
 bool waio_config_is_float(const waio_config *config)
 {
-    return config->bits.w == WAIO_FLOAT && config->bits.a == WAIO_FLOAT &&
-           config->bits.i == WAIO_FLOAT && config->bits.o == WAIO_FLOAT;
+    return !waio_config_is_file(config) && config->bits.w == WAIO_FLOAT &&
+           config->bits.a == WAIO_FLOAT && config->bits.i == WAIO_FLOAT &&
+           config->bits.o == WAIO_FLOAT;
+}
+
+bool waio_config_is_file(const waio_config *config)
+{
+    return strcmp(config->method, "file") == 0;
+}
+
+const char *waio_config_engine(const waio_config *config)
+{
+    return waio_config_is_float(config)  ? "simulate"
+           : waio_config_is_file(config) ? "integer"
+                                         : config->engine;
+}
+
+bool waio_config_is_integer(const waio_config *config)
+{
+    return strcmp(waio_config_engine(config), "simulate") != 0;
 }
 
 /* ---- fields: one row each, for writing and reading ---- */
 
 typedef enum field_kind { FIELD_NAME, FIELD_CHOICE, FIELD_BITS, FIELD_COUNT } field_kind;
+
+/* Configurations whose text leaves a field out, since it says nothing there. */
+enum { NOT_FLOAT = 1, NOT_FILE = 2, NOT_SIMULATE = 4, QUANTIZING = NOT_FLOAT | NOT_FILE };
 
 typedef struct field {
     const char *key;
@@ -64,36 +87,38 @@ typedef struct field {
     size_t offset;
     const char *allowed; /* FIELD_CHOICE: the words, each with a space behind it */
     int64_t least, most; /* FIELD_COUNT */
-    bool quantized_only; /* left out of the baseline's text */
+    int left_out;        /* of which configurations' text */
 } field;
 
+/* clang-format off */
+#define AT(member) offsetof(waio_config, member)
 static const field fields[] = {
-    {"model", FIELD_NAME, offsetof(waio_config, model), NULL, 0, 0, false},
-    {"data", FIELD_NAME, offsetof(waio_config, dataset), NULL, 0, 0, false},
-    {"split", FIELD_CHOICE, offsetof(waio_config, split), "test train ", 0, 0, false},
-    {"images", FIELD_COUNT, offsetof(waio_config, images), NULL, 0, 1000000000, false},
-    {"pre", FIELD_CHOICE, offsetof(waio_config, preprocess), "raw unit tf caffe torch ", 0, 0,
-     false},
-    {"method", FIELD_CHOICE, offsetof(waio_config, method), "ptq float ", 0, 0, false},
-    {"range", FIELD_CHOICE, offsetof(waio_config, range), "minmax ", 0, 0, true},
-    {"gran", FIELD_CHOICE, offsetof(waio_config, granularity), "channel layer ", 0, 0, true},
-    {"wsym", FIELD_CHOICE, offsetof(waio_config, weights), "symmetric asymmetric ", 0, 0, true},
-    {"asym", FIELD_CHOICE, offsetof(waio_config, activations), "auto symmetric asymmetric ", 0, 0,
-     true},
-    {"map", FIELD_CHOICE, offsetof(waio_config, mapping), "quantized_bits ", 0, 0, true},
-    {"w", FIELD_BITS, offsetof(waio_config, bits.w), NULL, 0, 0, false},
-    {"a", FIELD_BITS, offsetof(waio_config, bits.a), NULL, 0, 0, false},
-    {"i", FIELD_BITS, offsetof(waio_config, bits.i), NULL, 0, 0, false},
-    {"o", FIELD_BITS, offsetof(waio_config, bits.o), NULL, 0, 0, false},
-    {"first_n", FIELD_COUNT, offsetof(waio_config, first_n), NULL, 0, 1000, true},
-    {"suspects", FIELD_COUNT, offsetof(waio_config, suspects), NULL, 0, 0, true},
-    {"feed", FIELD_CHOICE, offsetof(waio_config, feed), "quantized raw ", 0, 0, true},
-    {"calib", FIELD_COUNT, offsetof(waio_config, calibration_images), NULL, 1, 1000000, true},
-    {"cseed", FIELD_COUNT, offsetof(waio_config, calibration_seed), NULL, 0, INT32_MAX, true},
-    {"csplit", FIELD_CHOICE, offsetof(waio_config, calibration_split), "train test ", 0, 0, true},
-    {"engine", FIELD_CHOICE, offsetof(waio_config, engine), "simulate ", 0, 0, false},
-    {"seed", FIELD_COUNT, offsetof(waio_config, seed), NULL, 0, INT32_MAX, false},
+    {"model", FIELD_NAME, AT(model), NULL, 0, 0, 0},
+    {"data", FIELD_NAME, AT(dataset), NULL, 0, 0, 0},
+    {"split", FIELD_CHOICE, AT(split), "test train ", 0, 0, 0},
+    {"images", FIELD_COUNT, AT(images), NULL, 0, 1000000000, 0},
+    {"pre", FIELD_CHOICE, AT(preprocess), "raw unit tf caffe torch ", 0, 0, 0},
+    {"method", FIELD_CHOICE, AT(method), "ptq float file ", 0, 0, 0},
+    {"range", FIELD_CHOICE, AT(range), "minmax ", 0, 0, QUANTIZING},
+    {"gran", FIELD_CHOICE, AT(granularity), "channel layer ", 0, 0, QUANTIZING},
+    {"wsym", FIELD_CHOICE, AT(weights), "symmetric asymmetric ", 0, 0, QUANTIZING},
+    {"asym", FIELD_CHOICE, AT(activations), "auto symmetric asymmetric ", 0, 0, QUANTIZING},
+    {"map", FIELD_CHOICE, AT(mapping), "quantized_bits ", 0, 0, QUANTIZING},
+    {"w", FIELD_BITS, AT(bits.w), NULL, 0, 0, NOT_FILE},
+    {"a", FIELD_BITS, AT(bits.a), NULL, 0, 0, NOT_FILE},
+    {"i", FIELD_BITS, AT(bits.i), NULL, 0, 0, NOT_FILE},
+    {"o", FIELD_BITS, AT(bits.o), NULL, 0, 0, NOT_FILE},
+    {"first_n", FIELD_COUNT, AT(first_n), NULL, 0, 1000, QUANTIZING},
+    {"suspects", FIELD_COUNT, AT(suspects), NULL, 0, 0, QUANTIZING},
+    {"feed", FIELD_CHOICE, AT(feed), "quantized raw ", 0, 0, QUANTIZING},
+    {"calib", FIELD_COUNT, AT(calibration_images), NULL, 1, 1000000, QUANTIZING},
+    {"cseed", FIELD_COUNT, AT(calibration_seed), NULL, 0, INT32_MAX, QUANTIZING},
+    {"csplit", FIELD_CHOICE, AT(calibration_split), "train test ", 0, 0, QUANTIZING},
+    {"engine", FIELD_CHOICE, AT(engine), "simulate integer both ", 0, 0, 0},
+    {"requant", FIELD_CHOICE, AT(requant), "tflite double single float ", 0, 0, NOT_FLOAT | NOT_SIMULATE},
+    {"seed", FIELD_COUNT, AT(seed), NULL, 0, INT32_MAX, 0},
 };
+/* clang-format on */
 enum { FIELDS = sizeof fields / sizeof *fields };
 
 /* `text` with each `from` as `to`; at most one of them grows. */
@@ -143,13 +168,16 @@ static const char *field_text(const waio_config *config, const field *f, waio_ar
 const char *waio_config_text(const waio_config *config, waio_arena *arena)
 {
     waio_config c = *config;
-    bool baseline = waio_config_is_float(config);
     const char *text = "";
+    int kind = (waio_config_is_float(config) ? NOT_FLOAT : 0) |
+               (waio_config_is_file(config) ? NOT_FILE : 0) |
+               (waio_config_is_integer(config) ? 0 : NOT_SIMULATE);
 
-    if (baseline)
+    if (kind & NOT_FLOAT)
         c.method = "float";
+    c.engine = waio_config_engine(config);
     for (int i = 0; i < FIELDS && text; i++) {
-        if (baseline && fields[i].quantized_only)
+        if (fields[i].left_out & kind)
             continue;
         const char *value = field_text(&c, &fields[i], arena);
         if (!value)
@@ -227,6 +255,7 @@ waio_status waio_config_set(waio_config *config, const char *assignment, waio_ar
 waio_status waio_config_session_options(waio_session_options *options, const waio_config *config)
 {
     options->split = config->split;
+    options->from_file = waio_config_is_file(config);
     options->images = config->images;
     options->preprocess = config->preprocess;
     options->feed = strcmp(config->feed, "raw") == 0 ? WAIO_FEED_RAW : WAIO_FEED_QUANTIZED;
@@ -240,4 +269,33 @@ waio_status waio_config_session_options(waio_session_options *options, const wai
 waio_quant_request waio_config_request(const waio_config *config)
 {
     return (waio_quant_request){.bits = config->bits, .first_n = (int)config->first_n};
+}
+
+waio_requant waio_config_requant(const waio_config *config)
+{
+    static const char *const names[] = {[WAIO_REQUANT_TFLITE] = "tflite",
+                                        [WAIO_REQUANT_DOUBLE] = "double",
+                                        [WAIO_REQUANT_SINGLE] = "single",
+                                        [WAIO_REQUANT_FLOAT] = "float"};
+
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
+        if (strcmp(config->requant, names[i]) == 0)
+            return (waio_requant)i;
+    return WAIO_REQUANT_TFLITE;
+}
+
+waio_status waio_config_run(waio_outcome *outcome, const waio_config *config, waio_session *session,
+                            bool keep_first, const waio_pass_progress *progress)
+{
+    waio_quant_request request = waio_config_request(config);
+
+    if (waio_config_is_float(config)) {
+        *outcome = *waio_session_float(session);
+        return WAIO_OK;
+    }
+    if (waio_config_is_integer(config))
+        return waio_session_integer(session, &request, waio_config_requant(config),
+                                    strcmp(waio_config_engine(config), "both") == 0, outcome,
+                                    progress);
+    return waio_session_pass(session, &request, 1, keep_first, outcome, progress);
 }

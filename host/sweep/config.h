@@ -10,11 +10,12 @@ typedef struct waio_config {
     const char *model, *dataset, *split;
     int64_t images; /* 0: all */
     const char *preprocess;
-    const char *method; /* "float": the baseline */
+    const char *method; /* "float": the baseline; "file": a model that has codes already */
     const char *range, *granularity, *weights, *activations, *mapping;
     waio_precision bits;
     int64_t first_n, suspects;
     const char *feed, *engine;
+    const char *requant; /* rounding of integer requantization */
     int64_t calibration_images, calibration_seed;
     const char *calibration_split;
     int64_t seed;
@@ -28,6 +29,12 @@ waio_config waio_config_of_suite(const waio_suite *suite);
 
 /* Whether all of W, A, I, O are float; such a configuration is the baseline. */
 bool waio_config_is_float(const waio_config *config);
+/* Whether the model brings its own codes; it has no other choices. */
+bool waio_config_is_file(const waio_config *config);
+/* The engine that runs: simulate for the baseline, integer for files with codes. */
+const char *waio_config_engine(const waio_config *config);
+/* Whether networks on codes run: engines integer and both. */
+bool waio_config_is_integer(const waio_config *config);
 
 /* "model=... data=... w=8 ..." in `arena`; NULL when out of memory. In names a space becomes %20,
  * a percent sign %25. */
@@ -41,5 +48,11 @@ waio_status waio_config_set(waio_config *config, const char *assignment, waio_ar
 waio_status waio_config_session_options(waio_session_options *options, const waio_config *config);
 
 waio_quant_request waio_config_request(const waio_config *config);
+waio_requant waio_config_requant(const waio_config *config);
+
+/* Runs one configuration on its engine or engines; the baseline was run when the session opened.
+ * `keep_first` as in waio_session_pass. */
+waio_status waio_config_run(waio_outcome *outcome, const waio_config *config, waio_session *session,
+                            bool keep_first, const waio_pass_progress *progress);
 
 #endif

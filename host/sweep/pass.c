@@ -45,23 +45,39 @@ void waio_input_numbers(waio_input_table *out, const waio_session *session,
         }
 }
 
-void waio_fill_input(const waio_session *session, const waio_dataset *dataset,
+/* One image's bytes `x`, `count` of them, as what the table makes of them: to `y`, of `type`. */
+static void convert_image(void *y, waio_type type, const unsigned char *x, size_t count,
+                          const waio_input_table *table)
+{
+    size_t channels = (size_t)table->channels;
+
+    for (size_t k = 0; k < count; k += channels)
+        for (size_t c = 0; c < channels; c++) {
+            float number = table->value[c][x[k + (size_t)table->source[c]]];
+            if (type == WAIO_F32)
+                ((float *)y)[k + c] = number;
+            else if (type == WAIO_S8)
+                ((int8_t *)y)[k + c] = (int8_t)number;
+            else
+                ((int16_t *)y)[k + c] = (int16_t)number;
+        }
+}
+
+void waio_fill_input(const waio_program *program, const waio_dataset *dataset,
                      const waio_input_table *table, const waio_workspace *workspace,
                      const int64_t *index, int64_t first, int64_t images)
 {
-    const waio_graph *graph = session->model.graph;
-    float *y = waio_workspace_value(workspace, session->program, graph->input);
-    size_t pixels = (size_t)(dataset->height * dataset->width), channels = (size_t)table->channels;
-    size_t rest = (size_t)(waio_program_batch(session->program) - images) * pixels * channels;
+    const waio_graph *graph = waio_program_graph(program);
+    waio_type type = graph->value[graph->input].type;
+    size_t count = (size_t)(dataset->height * dataset->width) * (size_t)table->channels;
+    size_t bytes = count * waio_type_bytes(type);
+    char *y = (char *)waio_workspace_value(workspace, program, graph->input);
 
-    for (int64_t i = 0; i < images; i++) {
+    for (int64_t i = 0; i < images; i++, y += bytes) {
         int64_t at = index ? index[first + i] : first + i;
-        const unsigned char *x = dataset->image + (size_t)at * pixels * channels;
-        for (size_t k = 0; k < pixels; k++, x += channels)
-            for (size_t c = 0; c < channels; c++)
-                *y++ = table->value[c][x[table->source[c]]];
+        convert_image(y, type, dataset->image + (size_t)at * count, count, table);
     }
-    memset(y, 0, rest * sizeof *y);
+    memset(y, 0, (size_t)(waio_program_batch(program) - images) * bytes);
 }
 
 /* ---- the first layer's outputs ---- */
@@ -105,8 +121,7 @@ static waio_status prepare_kept(pass *p, const waio_quant_request *request, bool
     int64_t batch = waio_program_batch(s->program);
     int64_t chunks = (s->dataset->count + batch - 1) / batch;
     int64_t bytes = chunks * batch * (int64_t)(kept_per_image(s) * sizeof(float));
-    int64_t held =
-        s->dataset->count * s->dataset->height * s->dataset->width * s->dataset->channels;
+    int64_t held = waio_session_held_bytes(s);
 
     p->mode = KEEP_NOTHING;
     if (!keep_first || s->roles.first_weighted == s->roles.last_weighted)
@@ -140,7 +155,7 @@ static waio_status run_prefix(pass *p, const waio_workspace *workspace, int64_t 
     if (p->mode == KEEP_LOAD)
         copy_kept(s, workspace, chunk, false);
     else
-        waio_fill_input(s, s->dataset, &p->table, workspace, NULL, first_image, images);
+        waio_fill_input(s->program, s->dataset, &p->table, workspace, NULL, first_image, images);
     if (p->mode == KEEP_STORE) {
         /* Up to the first layer, its quantizer (bits A) not yet. */
         WAIO_TRY(st, waio_program_run(s->program, binding, workspace,
@@ -154,17 +169,28 @@ done:
     return st;
 }
 
-/* Index of the largest score, the lowest one at ties; -1 - index if a score is NaN. */
-static int32_t predict(const float *score, int classes)
+static float score_at(const void *score, waio_type type, int64_t i)
 {
-    int best = 0;
-    bool nan = false;
+    return type == WAIO_F32  ? ((const float *)score)[i]
+           : type == WAIO_S8 ? ((const int8_t *)score)[i]
+                             : ((const int16_t *)score)[i];
+}
 
-    for (int c = 0; c < classes; c++) {
-        nan = nan || isnan(score[c]);
-        best = score[c] > score[best] ? c : best;
+void waio_predict(int32_t *prediction, const void *score, waio_type type, int classes,
+                  int64_t images)
+{
+    for (int64_t i = 0; i < images; i++) {
+        int best = 0;
+        float top = score_at(score, type, i * classes);
+        bool nan = isnan(top);
+        for (int c = 1; c < classes; c++) {
+            float one = score_at(score, type, i * classes + c);
+            nan = nan || isnan(one);
+            best = one > top ? c : best;
+            top = one > top ? one : top;
+        }
+        prediction[i] = nan ? -1 - best : best;
     }
-    return nan ? -1 - best : best;
 }
 
 static waio_status run_chunk(void *payload, int worker, int64_t chunk)
@@ -182,9 +208,9 @@ static waio_status run_chunk(void *payload, int worker, int64_t chunk)
     WAIO_TRY(st, run_prefix(p, workspace, chunk, first, images));
     for (int k = 0; k < p->count; k++) {
         WAIO_TRY(st, waio_program_run(s->program, &p->binding[k].binding, workspace, head, NULL));
-        const float *score = waio_workspace_value(workspace, s->program, graph->output[0]);
-        for (int64_t i = 0; i < images; i++)
-            p->prediction[k][first + i] = predict(score + i * classes, classes);
+        waio_predict(p->prediction[k] + first,
+                     waio_workspace_value(workspace, s->program, graph->output[0]), WAIO_F32,
+                     classes, images);
     }
     int64_t correct = 0;
     for (int64_t i = first; i < first + images; i++)
@@ -205,10 +231,13 @@ static void tick(void *payload)
 
 /* ---- the whole pass ---- */
 
-static void count_outcome(waio_outcome *out, const waio_session *s, const int32_t *prediction,
-                          double seconds, int64_t size_bytes)
+void waio_count_outcome(waio_outcome *out, const waio_session *s, const int32_t *prediction,
+                        double seconds, int64_t size_bytes)
 {
-    *out = (waio_outcome){.images = s->dataset->count, .constant = s->dataset->count > 1};
+    *out = (waio_outcome){.images = s->dataset->count,
+                          .constant = s->dataset->count > 1,
+                          .simulate_correct = -1,
+                          .engines_agree = -1};
     for (int64_t i = 0; i < s->dataset->count; i++) {
         out->nan_images += prediction[i] < 0;
         out->correct += prediction[i] == s->dataset->label[i];
@@ -265,9 +294,13 @@ waio_status waio_session_pass(waio_session *s, const waio_quant_request *request
     if (baseline)
         memcpy(s->float_prediction, p.prediction[0],
                (size_t)s->dataset->count * sizeof *s->float_prediction);
+    memcpy(s->last_prediction, p.prediction[0],
+           (size_t)s->dataset->count * sizeof *s->last_prediction);
     double seconds = waio_clock() - start;
-    for (int k = 0; k < count; k++)
-        count_outcome(&outcome[k], s, p.prediction[k], seconds, p.binding[k].size_bytes);
+    for (int k = 0; k < count; k++) {
+        waio_count_outcome(&outcome[k], s, p.prediction[k], seconds, p.binding[k].size_bytes);
+        outcome[k].fallbacks = waio_program_fallbacks(s->program);
+    }
 done:
     for (int k = 0; p.binding && k < count; k++)
         waio_quant_binding_free(&p.binding[k]);

@@ -10,7 +10,7 @@
 waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *suite,
                               const waio_backend *backend, waio_arena *arena)
 {
-    bool baseline = waio_config_is_float(c);
+    bool baseline = waio_config_is_float(c), file = waio_config_is_file(c);
     char *started = waio_arena_alloc(arena, 21);
 
     waio_row_clear(row);
@@ -26,11 +26,13 @@ waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *s
     row->col_preprocess = c->preprocess;
     row->col_method = baseline ? "float" : c->method;
     row->col_mapping = baseline ? "none" : c->mapping;
-    row->col_W = waio_bits_text(c->bits.w);
-    row->col_A = waio_bits_text(c->bits.a);
-    row->col_I = waio_bits_text(c->bits.i);
-    row->col_O = waio_bits_text(c->bits.o);
-    if (!baseline) {
+    if (!file) {
+        row->col_W = waio_bits_text(c->bits.w);
+        row->col_A = waio_bits_text(c->bits.a);
+        row->col_I = waio_bits_text(c->bits.i);
+        row->col_O = waio_bits_text(c->bits.o);
+    }
+    if (!baseline && !file) {
         row->col_range = c->range;
         row->col_granularity = c->granularity;
         row->col_symmetry = waio_arena_printf(arena, "%s/%s", c->weights, c->activations);
@@ -39,9 +41,10 @@ waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *s
         if (!row->col_symmetry)
             return WAIO_ENOMEM;
     }
-    row->col_first_n = baseline ? 0 : c->first_n;
-    row->col_suspects = baseline ? 0 : c->suspects;
-    row->col_engine = c->engine;
+    row->col_first_n = baseline || file ? 0 : c->first_n;
+    row->col_suspects = baseline || file ? 0 : c->suspects;
+    row->col_engine = waio_config_engine(c);
+    row->col_requant = waio_config_is_integer(c) ? c->requant : NULL;
     row->col_backend = backend->name;
     row->col_device = waio_cpu_name();
     row->col_seed = c->seed;
@@ -53,19 +56,42 @@ waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *s
 
 static double percent(int64_t part, int64_t whole)
 {
-    return whole ? 100.0 * (double)part / (double)whole : NAN;
+    return whole && part >= 0 ? 100.0 * (double)part / (double)whole : NAN;
+}
+
+/* The precision that a file with codes has, read off its layers: input and first layer, last layer,
+ * and the first one between them. */
+static void describe_file(waio_row *row, const waio_graph *graph)
+{
+    int layer[3] = {-1, -1, -1}, count = 0; /* first, second, last */
+
+    for (int n = 0; n < graph->node_count; n++)
+        if (waio_op_weighted(graph->node[n].op)) {
+            layer[count < 2 ? count : 2] = n;
+            layer[2] = n;
+            count++;
+        }
+    if (count == 0)
+        return;
+    const waio_node *hidden = &graph->node[layer[count > 2 ? 1 : 0]];
+    row->col_W = waio_bits_text(waio_value_bits(graph, hidden->input[1]));
+    row->col_A = waio_bits_text(waio_value_bits(graph, hidden->input[0]));
+    row->col_I = waio_bits_text(waio_value_bits(graph, graph->node[layer[0]].input[1]));
+    row->col_O = waio_bits_text(waio_value_bits(graph, graph->node[layer[2]].input[1]));
 }
 
 void waio_row_identify(waio_row *row, const waio_session *session)
 {
     const waio_outcome *baseline = waio_session_float(session);
+    const waio_graph *graph = waio_session_model(session)->graph;
 
+    if (waio_graph_is_quantized(graph))
+        describe_file(row, graph);
     row->col_images = waio_session_dataset(session)->count;
     row->col_data_sha256 = waio_session_dataset(session)->sha256;
     row->col_model_sha256 = waio_session_model(session)->sha256;
     row->col_float_value = percent(baseline->correct, baseline->images);
-    row->col_float_bytes = baseline->size_bytes;
-    row->col_fallback_ops = waio_session_fallbacks(session);
+    row->col_float_bytes = baseline->images ? baseline->size_bytes : -1;
 }
 
 /* Why an outcome should not be believed; NULL if it can be. */
@@ -85,9 +111,10 @@ static const char *mistrust(const waio_outcome *o, int classes, waio_arena *aren
     return NULL;
 }
 
-waio_status waio_row_conclude(waio_row *row, const waio_session *session, const waio_outcome *o,
-                              int share, waio_arena *arena)
+waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_session *session,
+                              const waio_outcome *o, int share, waio_arena *arena)
 {
+    waio_quant_request request = waio_config_request(config);
     double p = (double)o->correct / (double)o->images;
 
     row->col_value = percent(o->correct, o->images);
@@ -95,14 +122,19 @@ waio_status waio_row_conclude(waio_row *row, const waio_session *session, const 
     row->col_change_pct = row->col_float_value > 0
                               ? (row->col_float_value - row->col_value) / row->col_float_value * 100
                               : NAN;
-    row->col_agree_pct = percent(o->agree, o->images);
+    row->col_simulate_value = percent(o->simulate_correct, o->images);
+    row->col_engines_agree_pct = percent(o->engines_agree, o->images);
     row->col_size_bytes = o->size_bytes;
-    row->col_compression_pct = (1 - (double)o->size_bytes / (double)row->col_float_bytes) * 100;
+    row->col_fallback_ops = o->fallbacks;
+    if (row->col_float_bytes > 0) {
+        row->col_agree_pct = percent(o->agree, o->images);
+        row->col_compression_pct = (1 - (double)o->size_bytes / (double)row->col_float_bytes) * 100;
+    }
     row->col_images_per_s = (double)o->images / o->seconds;
     row->col_seconds = o->seconds / share;
     row->col_reason = mistrust(o, waio_session_dataset(session)->classes, arena);
     row->col_status = row->col_reason ? "mistrusted" : "ok";
-    return WAIO_OK;
+    return waio_session_file_bytes(session, &request, &row->col_file_bytes);
 }
 
 waio_status waio_row_fail(waio_row *row, waio_status code, waio_arena *arena)

@@ -12,8 +12,9 @@ waio_status waio_row_describe(waio_row *row, const waio_config *config, const ch
 /* What the session knows: digests, images, the float network's numbers. */
 void waio_row_identify(waio_row *row, const waio_session *session);
 
-/* The outcome, with status ok or mistrusted. `share` is the number of rows of the same pass. */
-waio_status waio_row_conclude(waio_row *row, const waio_session *session,
+/* The outcome, with status ok or mistrusted, and what its file takes. `share` is the number of rows
+ * of the same pass. */
+waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_session *session,
                               const waio_outcome *outcome, int share, waio_arena *arena);
 
 /* Status failed or unsupported with the last error as its reason. */

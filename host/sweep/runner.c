@@ -208,27 +208,27 @@ done:
 
 /* ---- passes ---- */
 
-/* Every row of the pass that is missing gets the error as its reason. */
-static waio_status fail_rows(runner *r, const waio_plan_pass *pass, waio_status code)
+/* Every given row that is missing gets the error as its reason. */
+static waio_status fail_rows(runner *r, const int *index, int count, waio_status code)
 {
     waio_status st = WAIO_OK;
     waio_row row;
     char *message = waio_arena_strdup(r->arena, waio_error_message());
 
-    for (int i = pass->first; message && i < pass->first + pass->count; i++) {
-        if (r->plan.row[i].done || !r->plan.row[i].in_shard)
+    for (int k = 0; message && k < count; k++) {
+        if (r->plan.row[index[k]].done)
             continue;
-        WAIO_TRY(st, waio_row_describe(&row, &r->plan.row[i].config, r->suite->name,
+        WAIO_TRY(st, waio_row_describe(&row, &r->plan.row[index[k]].config, r->suite->name,
                                        r->options->backend, r->arena));
         waio_error(code, "%s", message);
         WAIO_TRY(st, waio_row_fail(&row, code, r->arena));
-        WAIO_TRY(st, write_row(r, &row, i));
+        WAIO_TRY(st, write_row(r, &row, index[k]));
     }
 done:
     return message ? st : WAIO_ENOMEM;
 }
 
-static waio_status conclude_rows(runner *r, const waio_session *session, const int *index,
+static waio_status conclude_rows(runner *r, waio_session *session, const int *index,
                                  const waio_outcome *outcome, int count)
 {
     waio_status st = WAIO_OK;
@@ -238,14 +238,16 @@ static waio_status conclude_rows(runner *r, const waio_session *session, const i
         WAIO_TRY(st, waio_row_describe(&row, &r->plan.row[index[k]].config, r->suite->name,
                                        r->options->backend, r->arena));
         waio_row_identify(&row, session);
-        WAIO_TRY(st, waio_row_conclude(&row, session, &outcome[k], count, r->arena));
+        WAIO_TRY(st, waio_row_conclude(&row, &r->plan.row[index[k]].config, session, &outcome[k],
+                                       count, r->arena));
         WAIO_TRY(st, write_row(r, &row, index[k]));
     }
 done:
     return st;
 }
 
-/* Runs the given rows, which share a prefix, in one pass of `session`. */
+/* Runs the given rows, which share a prefix, in one pass of `session`; a single one on any engine.
+ */
 static waio_status run_rows(runner *r, waio_session *session, const int *index, int count,
                             bool keep_first)
 {
@@ -259,7 +261,11 @@ static waio_status run_rows(runner *r, waio_session *session, const int *index, 
     r->state.config = r->plan.row[index[0]].text;
     r->pass_rows = count;
     r->pass_started = waio_clock();
-    WAIO_TRY(st, waio_session_pass(session, request, count, keep_first, outcome, &progress));
+    if (count == 1)
+        WAIO_TRY(st, waio_config_run(outcome, &r->plan.row[index[0]].config, session, keep_first,
+                                     &progress));
+    else
+        WAIO_TRY(st, waio_session_pass(session, request, count, keep_first, outcome, &progress));
     WAIO_TRY(st, conclude_rows(r, session, index, outcome, count));
 done:
     return st;
@@ -282,6 +288,22 @@ done:
     return st;
 }
 
+/* Rows on codes share nothing: each is a network of its own, and fails alone. */
+static waio_status run_alone(runner *r, const int *index, int count)
+{
+    waio_status st = WAIO_OK;
+
+    for (int k = 0; k < count; k++) {
+        st = run_rows(r, r->session, &index[k], 1, true);
+        if (st == WAIO_EINTERRUPTED || r->fatal)
+            break;
+        if (st != WAIO_OK)
+            WAIO_TRY(st, fail_rows(r, &index[k], 1, st));
+    }
+done:
+    return st;
+}
+
 static waio_status run_pass(runner *r, const waio_plan_pass *pass)
 {
     waio_status st = WAIO_OK;
@@ -295,15 +317,18 @@ static waio_status run_pass(runner *r, const waio_plan_pass *pass)
     st = use_session(r, pass);
     if (st == WAIO_OK && pass->baseline)
         st = conclude_rows(r, r->session, index, waio_session_float(r->session), 1);
+    else if (st == WAIO_OK && r->options->no_share)
+        st = run_unshared(r, index, count);
+    else if (st == WAIO_OK && waio_config_is_integer(&r->plan.row[index[0]].config))
+        st = run_alone(r, index, count);
     else if (st == WAIO_OK)
-        st = r->options->no_share ? run_unshared(r, index, count)
-                                  : run_rows(r, r->session, index, count, true);
+        st = run_rows(r, r->session, index, count, true);
     if (st == WAIO_OK || st == WAIO_EINTERRUPTED || r->fatal)
         return st;
     /* A suite of one model and data set that cannot be opened has nothing to go on with. */
     if (!r->session && r->plan.pair_count == 1)
         return st;
-    return fail_rows(r, pass, st);
+    return fail_rows(r, index, count, st);
 }
 
 /* Rewrites the file with the rows that `keep` wants, in the order of the plan. */
@@ -567,14 +592,14 @@ waio_status waio_eval_config(waio_row *row, const waio_config *config, const wai
     waio_quant_request request = waio_config_request(config);
     waio_outcome outcome;
 
+    if (verify && waio_config_is_file(config))
+        WAIO_FAIL(st, WAIO_EUSAGE, "--verify counts the levels of a simulated network");
     WAIO_TRY(st, waio_config_session_options(&options, config));
     WAIO_TRY(st, waio_row_describe(row, config, "eval", o->backend, arena));
     WAIO_TRY(st, waio_session_open(&session, config->model, config->dataset, &options, progress));
-    outcome = *waio_session_float(session);
-    if (!waio_config_is_float(config))
-        WAIO_TRY(st, waio_session_pass(session, &request, 1, false, &outcome, progress));
+    WAIO_TRY(st, waio_config_run(&outcome, config, session, false, progress));
     waio_row_identify(row, session);
-    WAIO_TRY(st, waio_row_conclude(row, session, &outcome, 1, arena));
+    WAIO_TRY(st, waio_row_conclude(row, config, session, &outcome, 1, arena));
     row->col_model_sha256 = waio_arena_strdup(arena, row->col_model_sha256);
     row->col_data_sha256 = waio_arena_strdup(arena, row->col_data_sha256);
     if (!row->col_model_sha256 || !row->col_data_sha256)

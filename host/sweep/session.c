@@ -38,10 +38,14 @@ static waio_status check_fit(const waio_session *s)
     waio_shape image = WAIO_SHAPE(1, d->height, d->width, d->channels);
     char have[64], want[64];
 
-    if (waio_graph_is_quantized(graph))
+    if (waio_graph_is_quantized(graph) && !s->options.from_file)
         return waio_error(WAIO_EUNSUPPORTED,
-                          "model %s is quantized already; sweeps start from a float network (waio "
-                          "infer runs it on codes from a file)",
+                          "model %s is quantized already; it runs as it is with method file",
+                          s->model.name);
+    if (!waio_graph_is_quantized(graph) && s->options.from_file)
+        return waio_error(WAIO_EUSAGE,
+                          "model %s is a float network; method file takes networks that are "
+                          "quantized already",
                           s->model.name);
     if (!waio_shape_equal(in, &image))
         return waio_error(
@@ -57,15 +61,29 @@ static waio_status check_fit(const waio_session *s)
     return WAIO_OK;
 }
 
-static int64_t choose_batch(const waio_graph *graph)
+static int64_t value_bytes(const waio_graph *graph, int id)
+{
+    const waio_value *value = &graph->value[id];
+    return waio_shape_count(&value->shape) * (int64_t)waio_type_bytes(value->type);
+}
+
+int64_t waio_session_held_bytes(const waio_session *s)
+{
+    const waio_dataset *d = s->dataset;
+    int64_t workspaces =
+        s->program ? s->options.threads * (int64_t)waio_workspace_bytes(s->program) : 0;
+    return d->count * d->height * d->width * d->channels + workspaces;
+}
+
+int64_t waio_choose_batch(const waio_graph *graph)
 {
     int64_t largest = 1;
 
     for (int n = 0; n < graph->node_count; n++) {
         const waio_node *node = &graph->node[n];
-        int64_t bytes = 4 * waio_shape_count(&graph->value[node->output].shape);
+        int64_t bytes = value_bytes(graph, node->output);
         if (!waio_value_is_const(graph, node->input[0]))
-            bytes += 4 * waio_shape_count(&graph->value[node->input[0]].shape);
+            bytes += value_bytes(graph, node->input[0]);
         largest = bytes > largest ? bytes : largest;
     }
     int64_t batch = CACHE_BYTES / largest;
@@ -75,15 +93,13 @@ static int64_t choose_batch(const waio_graph *graph)
 static waio_status compile(waio_session *s)
 {
     waio_status st = WAIO_OK;
-    int64_t batch = s->options.batch ? s->options.batch : choose_batch(s->model.graph);
+    int64_t batch = s->options.batch ? s->options.batch : waio_choose_batch(s->model.graph);
 
     WAIO_TRY(st, waio_roles_assign(&s->roles, s->model.graph, s->arena));
     WAIO_TRY(st, waio_program_compile(&s->program, s->model.graph, s->options.backend, batch,
                                       s->roles.last_weighted));
     WAIO_NEW(st, s->workspace, s->arena, (size_t)s->options.threads);
-    int64_t held =
-        s->dataset->count * s->dataset->height * s->dataset->width * s->dataset->channels +
-        s->options.threads * (int64_t)waio_workspace_bytes(s->program);
+    int64_t held = waio_session_held_bytes(s);
     if (held > s->options.memory)
         WAIO_FAIL(st, WAIO_ENOMEM,
                   "model %s on %s needs %lld MiB, the budget is %lld MiB (--memory)", s->model.name,
@@ -103,7 +119,6 @@ static waio_status evaluate_float(waio_session *s, const waio_pass_progress *pro
 
     const waio_session *of = s->options.float_of;
 
-    WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);
     if (of && of->dataset->count == s->dataset->count) {
         memcpy(s->float_prediction, of->float_prediction,
                (size_t)s->dataset->count * sizeof *s->float_prediction);
@@ -134,8 +149,12 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
                                    &(waio_selection){.count = options->images}));
     WAIO_TRY(st, check_fit(s));
     WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
-    WAIO_TRY(st, compile(s));
-    WAIO_TRY(st, evaluate_float(s, progress));
+    WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);
+    WAIO_NEW(st, s->last_prediction, s->arena, (size_t)s->dataset->count);
+    if (!s->options.from_file) {
+        WAIO_TRY(st, compile(s));
+        WAIO_TRY(st, evaluate_float(s, progress));
+    }
     *out = s;
     s = NULL;
 done:
@@ -184,7 +203,8 @@ static waio_status calibrate_chunk(void *payload, int worker, int64_t chunk)
     waio_observer_hook hook = {observe, &c->ranges[worker]};
     waio_run_range all = {0, s->model.graph->node_count, false, false};
 
-    waio_fill_input(s, c->dataset, &s->input_table, workspace, c->index, chunk * batch, batch);
+    waio_fill_input(s->program, c->dataset, &s->input_table, workspace, c->index, chunk * batch,
+                    batch);
     observe(hook.payload, input, waio_workspace_value(workspace, s->program, input),
             batch * waio_shape_count(&s->model.graph->value[input].shape));
     return waio_program_run(s->program, &c->binding.binding, workspace, all, &hook);
@@ -272,9 +292,4 @@ const waio_dataset *waio_session_dataset(const waio_session *session)
 const waio_outcome *waio_session_float(const waio_session *session)
 {
     return &session->float_outcome;
-}
-
-int waio_session_fallbacks(const waio_session *session)
-{
-    return waio_program_fallbacks(session->program);
 }

@@ -33,6 +33,7 @@ typedef struct waio_session_options {
     int threads;    /* workers; at least 1 */
     int64_t batch;  /* 0: chosen from the network */
     int64_t memory; /* budget in bytes for everything that the session holds */
+    bool from_file; /* the model has codes already: nothing is quantized here */
     /* A session of the same model and data whose float predictions are taken over; NULL: evaluate.
      */
     const struct waio_session *float_of;
@@ -60,7 +61,10 @@ typedef struct waio_outcome {
     int64_t nan_images; /* images with a NaN among their scores */
     bool constant;      /* every image got the same class */
     double seconds;     /* of the whole pass */
-    int64_t size_bytes;
+    int64_t size_bytes; /* as accounted; of a file with codes: its own */
+    int fallbacks;      /* nodes that ran on the reference */
+    /* Of a configuration in both engines; -1: one ran. */
+    int64_t simulate_correct, engines_agree;
 } waio_outcome;
 
 /* One pass for `count` configurations that are equal but for O. `keep_first` asks to keep the first
@@ -69,6 +73,16 @@ typedef struct waio_outcome {
 waio_status waio_session_pass(waio_session *session, const waio_quant_request *request, int count,
                               bool keep_first, waio_outcome *outcome,
                               const waio_pass_progress *progress);
+
+/* One configuration in the engine `integer`, requantized by `requant`; `simulate_too` runs it in
+ * the other one as well and compares. WAIO_EUNSUPPORTED as waio_lower says. */
+waio_status waio_session_integer(waio_session *session, const waio_quant_request *request,
+                                 waio_requant requant, bool simulate_too, waio_outcome *outcome,
+                                 const waio_pass_progress *progress);
+
+/* Bytes of the .tflite that a configuration is exported as; -1 if there is no such export. */
+waio_status waio_session_file_bytes(waio_session *session, const waio_quant_request *request,
+                                    int64_t *bytes);
 
 /* Calibrates if that has not been done; waio_session_pass calls it when it needs ranges. */
 waio_status waio_session_calibrate(waio_session *session);
@@ -84,8 +98,8 @@ waio_status waio_session_lower(waio_session *session, waio_graph **out,
 
 const waio_model *waio_session_model(const waio_session *session);
 const waio_dataset *waio_session_dataset(const waio_session *session);
+/* Of a model that has codes already: no images. */
 const waio_outcome *waio_session_float(const waio_session *session);
-int waio_session_fallbacks(const waio_session *session);
 
 /* Lets every running pass end soon with WAIO_EINTERRUPTED. Safe in a signal handler. */
 void waio_interrupt(void);

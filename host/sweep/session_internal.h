@@ -17,6 +17,7 @@ struct waio_session {
     bool calibrated;
     waio_quantizer *quantizer;
     int32_t *float_prediction; /* per image */
+    int32_t *last_prediction;  /* the same of the last pass's first configuration */
     waio_outcome float_outcome;
 
     /* Outputs of the first layer for all images, of configurations with these bits. */
@@ -29,10 +30,23 @@ void waio_input_numbers(waio_input_table *out, const waio_session *session,
                         const waio_quant_binding *binding);
 
 /* Fills the input value with images index[first], ... (`index` NULL: images first, first + 1, ...)
- * of `dataset`, the rest of the batch with zeros. */
-void waio_fill_input(const waio_session *session, const waio_dataset *dataset,
+ * of `dataset`, the rest of the batch with zeros. Where the input takes codes, the table holds
+ * codes. */
+void waio_fill_input(const waio_program *program, const waio_dataset *dataset,
                      const waio_input_table *table, const waio_workspace *workspace,
                      const int64_t *index, int64_t first, int64_t images);
+
+/* Per image the index of the largest score or code, the lowest one at ties; -1 - index if a score
+ * is NaN. `score` holds `images` x `classes` of `type`. */
+void waio_predict(int32_t *prediction, const void *score, waio_type type, int classes,
+                  int64_t images);
+void waio_count_outcome(waio_outcome *out, const waio_session *session, const int32_t *prediction,
+                        double seconds, int64_t size_bytes);
+
+/* Images that run at once: as many as the caches hold. */
+int64_t waio_choose_batch(const waio_graph *graph);
+/* Bytes that the session holds before any pass. */
+int64_t waio_session_held_bytes(const waio_session *session);
 
 /* Runs `work(payload, worker, chunk)` for every chunk on the session's workers; the calling thread
  * reports progress. Ends early on the first error, or when interrupted. */

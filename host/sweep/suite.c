@@ -86,17 +86,23 @@ static waio_status check_list(const reader *r, const waio_suite_key *key,
     return WAIO_OK;
 }
 
-static waio_status check_required(const reader *r, const waio_yaml_node *node, const char *group)
+static waio_status missing(const reader *r, const waio_yaml_node *node, const char *group,
+                           const char *path)
 {
     char keys[400];
+    return waio_yaml_error(&r->yaml, group[0] ? node->key_at : node->at, WAIO_EUSAGE,
+                           "the key \"%s\" is missing; %s needs %s", path,
+                           group[0] ? group : "a suite", key_list(keys, sizeof keys, group, true));
+}
+
+/* The precision waits for check_precision, since it depends on the method. */
+static waio_status check_required(const reader *r, const waio_yaml_node *node, const char *group)
+{
     for (int i = 0; i < WAIO_SUITE_KEYS; i++) {
         const waio_suite_key *key = &waio_suite_key_table[i];
-        if (key->required && waio_suite_key_in(key, group) &&
+        if (key->required && waio_suite_key_in(key, group) && strcmp(key->path, "precision") != 0 &&
             !waio_yaml_entry(node, waio_suite_key_name(key)))
-            return waio_yaml_error(&r->yaml, group[0] ? node->key_at : node->at, WAIO_EUSAGE,
-                                   "the key \"%s\" is missing; %s needs %s", key->path,
-                                   group[0] ? group : "a suite",
-                                   key_list(keys, sizeof keys, group, true));
+            return missing(r, node, group, key->path);
     }
     return WAIO_OK;
 }
@@ -312,6 +318,8 @@ static waio_status store_key(reader *r, const waio_suite_key *key, const waio_su
     char *items[1] = {fallback};
     waio_suite_value given = *value;
 
+    if (!node && !key->fallback) /* precision, of method file */
+        return WAIO_OK;
     if (!node) {
         snprintf(fallback, sizeof fallback, "%s", key->fallback);
         given = (waio_suite_value){.text = fallback, .items = items, .count = 1};
@@ -321,6 +329,21 @@ static waio_status store_key(reader *r, const waio_suite_key *key, const waio_su
     if (is_list(key))
         return store_numbers(r, key, node, given.items, (int)given.count);
     return store_scalar(r, key, node ? node->at : (waio_yaml_mark){1, 1}, given.text);
+}
+
+/* A file that has codes already has its precision too; everything else says which it wants. */
+static waio_status check_precision(const reader *r)
+{
+    const waio_yaml_node *root = r->yaml.root, *given = waio_yaml_entry(root, "precision");
+    bool file = strcmp(r->suite->method.name, "file") == 0;
+
+    if (!file && !given)
+        return missing(r, root, "", "precision");
+    if (file && given)
+        return waio_yaml_error(&r->yaml, given->key_at, WAIO_EUSAGE,
+                               "precision: method file takes networks that are quantized already; "
+                               "they keep their own");
+    return WAIO_OK;
 }
 
 /* So that a product of long lists is a message and not an overflow. */
@@ -362,6 +385,7 @@ waio_status waio_suite_read(waio_suite *suite, const char *path, waio_arena *are
     for (int i = 0; i < WAIO_SUITE_KEYS; i++)
         if (waio_suite_key_table[i].kind != WAIO_KEY_GROUP)
             WAIO_TRY(st, store_key(&r, &waio_suite_key_table[i], &values->of[i]));
+    WAIO_TRY(st, check_precision(&r));
     WAIO_TRY(st, check_rows(&r));
 done:
     waio_suite_values_free(values);

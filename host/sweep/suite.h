@@ -29,7 +29,7 @@ typedef struct waio_suite {
     int images;              /* the first this many of the split; 0: all (default) */
     const char *preprocess;  /* name of an input normalization; default "raw" */
     struct {
-        const char *name;        /* "ptq" */
+        const char *name;        /* "ptq" (default), or "file": models that have codes already */
         const char *range;       /* "minmax" (default) */
         const char *granularity; /* "channel" (default) or "layer": of weights */
         const char *weights;     /* "symmetric" (default) or "asymmetric" */
@@ -37,10 +37,11 @@ typedef struct waio_suite {
                                     "asymmetric" */
     } method;
     const char *mapping;      /* "quantized_bits" */
-    waio_int_list W, A, I, O; /* bits as in quant/precision.h */
+    waio_int_list W, A, I, O; /* bits as in quant/precision.h; none for method file */
     waio_int_list first_n;    /* layers left unquantized; default [0] */
     const char *feed;         /* "quantized" (default) or "raw" */
-    const char *engine;       /* "simulate" */
+    const char *engine;       /* "simulate" (default), "integer" or "both" */
+    const char *requant;      /* "tflite" (default), "double", "single", "float" */
     struct {
         int images;        /* 1 to 1,000,000; default 256 */
         int seed;          /* default 1 */

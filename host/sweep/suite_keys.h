@@ -30,7 +30,7 @@ typedef struct waio_suite_key {
     int least, most;                             /* numbers */
 } waio_suite_key;
 
-enum { WAIO_SUITE_KEYS = 27 };
+enum { WAIO_SUITE_KEYS = 28 };
 extern const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS];
 
 /* The key within its group: "range" of "method.range". */

@@ -97,7 +97,7 @@ static void schema_make(schema *s)
         fill_group(s, s->group[groups], key->path);
         s->top[n].key = key->path;
         s->top[n].value.type = CYAML_MAPPING;
-        s->top[n].value.flags = key->required ? CYAML_FLAG_DEFAULT : CYAML_FLAG_OPTIONAL;
+        s->top[n].value.flags = CYAML_FLAG_OPTIONAL; /* the outline was checked already */
         s->top[n].value.data_size = sizeof(waio_suite_values);
         s->top[n++].value.mapping.fields = s->group[groups++];
     }

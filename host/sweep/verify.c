@@ -92,7 +92,7 @@ static waio_status verify_batch(verification *v, const waio_quant_binding *bindi
     const waio_workspace *workspace = &s->workspace[0];
     waio_observer_hook hook = {count_levels, v};
 
-    waio_fill_input(s, s->dataset, table, workspace, NULL, first,
+    waio_fill_input(s->program, s->dataset, table, workspace, NULL, first,
                     total - first < batch ? total - first : batch);
     if (binding->input_bits != WAIO_FLOAT)
         count_levels(v, graph->input, waio_workspace_value(workspace, s->program, graph->input),

@@ -97,10 +97,10 @@ static void filling(void)
         const waio_dataset *d = s->dataset;
         const waio_input_table *table = &s->input_table;
         const float *x = waio_workspace_value(&s->workspace[0], s->program, s->model.graph->input);
-        waio_fill_input(s, d, table, &s->workspace[0], index, 1, 5);
+        waio_fill_input(s->program, d, table, &s->workspace[0], index, 1, 5);
         for (int i = 0; i < 5; i++)
             CHECK(holds_image(s, table, i, d->image + index[1 + i] * PIXELS), "image %d", i);
-        waio_fill_input(s, d, table, &s->workspace[0], NULL, 57, 3);
+        waio_fill_input(s->program, d, table, &s->workspace[0], NULL, 57, 3);
         for (int i = 0; i < 3; i++)
             CHECK(holds_image(s, table, i, d->image + (57 + i) * PIXELS), "image %d", 57 + i);
         for (int k = 3 * PIXELS; k < 5 * PIXELS; k++)

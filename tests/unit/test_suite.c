@@ -172,7 +172,7 @@ static const fault elsewhere[] = {
     {"feed:", 5, "feed: the value is empty"},
     {"feed: [raw]", 5, "feed: a list where a single value is expected"},
     {"feed: {raw: 1}", 5, "feed: a mapping where a single value is expected"},
-    {"engine: integer", 5, "engine: \"integer\" is not allowed; allowed: simulate"},
+    {"engine: exact", 5, "engine: \"exact\" is not allowed; allowed: simulate, integer, both"},
     {"first_n: 2", 5, "first_n: a single value where a list is expected, as in [0, 1]"},
     {"first_n: [0, -1]", 5, "first_n: \"-1\" is not a whole number from 0 to 1000"},
     {"first_n: [1001]", 5, "first_n: \"1001\" is not a whole number from 0 to 1000"},
