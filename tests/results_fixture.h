@@ -112,9 +112,15 @@ static inline waio_row nasty_row(int k)
     return row;
 }
 
+/* A line break is written as a space. */
 static inline bool equal_texts(const char *a, const char *b)
 {
-    return strcmp(a ? a : "", b ? b : "") == 0;
+    a = a ? a : "";
+    b = b ? b : "";
+    for (; *a && *b; a++, b++)
+        if ((strchr("\r\n", *a) ? ' ' : *a) != (strchr("\r\n", *b) ? ' ' : *b))
+            return false;
+    return *a == *b;
 }
 
 /* Nine digits are kept. */

@@ -130,12 +130,6 @@ static waio_status read_rows(waio_results *r, waio_csv csv, const char *data, si
         if (st != WAIO_OK)
             return st;
     }
-    /* A quote that a fault in the middle has opened swallows all rows behind it. Those must not be
-     * cut off as if they were the unfinished last row. */
-    const char *line = memchr(csv.at, '\n', (size_t)(csv.end - csv.at));
-    if (line && waio_csv_holds_record(line + 1, csv.end, WAIO_COLUMNS))
-        return waio_error(WAIO_EINPUT, "%s:%d: a quote is opened and not closed", r->path,
-                          csv.line);
     *whole = (size_t)(csv.at - data);
     r->lines = csv.line - 1;
     return WAIO_OK;

@@ -14,7 +14,8 @@ typedef enum scan_end {
     SCAN_TEXT_END,
     SCAN_QUOTE,
     SCAN_ZERO,
-    SCAN_CR
+    SCAN_CR,
+    SCAN_BREAK
 } scan_end;
 
 /* What stands behind a field: moves `p` to it. A line end is its first byte, CR or LF. */
@@ -34,30 +35,38 @@ static scan_end scan_delimiter(const char *p, const char *end)
     }
 }
 
-static scan_end scan_field(const char **at, const char *end)
+/* Behind an opening quote: moves `p` behind the closing one, or to what stands in its place. */
+static bool scan_quoted(const char **at, const char *end)
 {
     const char *p = *at;
 
-    if (p < end && *p == '"') {
-        for (p++;; p++) {
-            while (p < end && *p != '"' && *p)
-                p++;
-            if (p == end)
-                return SCAN_TEXT_END;
-            if (!*p)
-                break;
-            if (p + 1 == end || p[1] != '"') { /* not a doubled one: the closing quote */
-                p++;
-                break;
-            }
+    for (;; p += 2) { /* over doubled quotes */
+        while (p < end && *p && !strchr("\"\r\n", *p))
             p++;
-        }
+        if (p + 1 >= end || *p != '"' || p[1] != '"')
+            break;
+    }
+    bool closed = p < end && *p == '"';
+    *at = closed ? p + 1 : p;
+    return closed;
+}
+
+static scan_end scan_field(const char **at, const char *end)
+{
+    const char *p = *at;
+    bool quoted = p < end && *p == '"', closed = false;
+
+    if (quoted) {
+        p++;
+        closed = scan_quoted(&p, end);
     } else {
         while (p < end && *p && !strchr(",\r\n\"", *p))
             p++;
     }
     *at = p;
-    return p < end && !*p ? SCAN_ZERO : scan_delimiter(p, end);
+    if (p < end && !*p)
+        return SCAN_ZERO;
+    return quoted && !closed && p < end ? SCAN_BREAK : scan_delimiter(p, end);
 }
 
 /* Turns [start, stop) into the field's text, ended by a zero byte at or before `stop`. */
@@ -73,16 +82,6 @@ static void unquote(char *start, char *stop)
             p++;
     }
     *to = '\0';
-}
-
-static int count_lines(const char *p, const char *end)
-{
-    int n = 0;
-    while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
-        n++;
-        p++;
-    }
-    return n;
 }
 
 waio_status waio_csv_next(waio_csv *csv, waio_csv_record *record, char **field, int capacity)
@@ -108,33 +107,16 @@ waio_status waio_csv_next(waio_csv *csv, waio_csv_record *record, char **field, 
         return waio_error(WAIO_EINPUT, "%s in field %d",
                           found == SCAN_ZERO    ? "a zero byte"
                           : found == SCAN_QUOTE ? "a quote that does not enclose the field"
+                          : found == SCAN_BREAK ? "a quote is opened and not closed"
                                                 : "a carriage return without line feed",
                           record->count + 1);
     char *next = stop + (*stop == '\r' ? 2 : 1);
-    csv->line += count_lines(csv->at, next);
+    csv->line++;
     record->whole = true;
     for (int i = 0; i < record->count && record->count <= capacity; i++)
         unquote(field[i], i + 1 == record->count ? stop : field[i + 1] - 1);
     csv->at = next;
     return WAIO_OK;
-}
-
-bool waio_csv_holds_record(const char *at, const char *end, int count)
-{
-    const char *newline;
-
-    for (; at < end && (newline = memchr(at, '\n', (size_t)(end - at))); at = newline + 1) {
-        const char *p = at;
-        int fields = 1;
-        scan_end found = scan_field(&p, newline + 1);
-        for (; found == SCAN_COMMA; fields++) {
-            p++;
-            found = scan_field(&p, newline + 1);
-        }
-        if (found == SCAN_LINE && fields == count)
-            return true;
-    }
-    return false;
 }
 
 /* ---- writing, numbers ----------------------------------------------------------------------- */
@@ -151,7 +133,7 @@ void waio_csv_put(FILE *out, const char *text)
     for (; *text; text++) {
         if (*text == '"')
             putc('"', out);
-        putc(*text, out);
+        putc(*text == '\r' || *text == '\n' ? ' ' : *text, out);
     }
     putc('"', out);
 }

@@ -1,5 +1,6 @@
 /* CSV after RFC 4180, read strictly, and numbers as text that no locale changes. Lines end in LF; a
- * reader also takes CR LF, which spreadsheets write. */
+ * reader also takes CR LF, which spreadsheets write. A record is one line: so a quote that damage
+ * has opened ends at the line's end, and never swallows the records behind it. */
 #ifndef WAIO_UTIL_CSV_H
 #define WAIO_UTIL_CSV_H
 
@@ -27,10 +28,7 @@ typedef struct waio_csv_record {
  * set then too. */
 waio_status waio_csv_next(waio_csv *csv, waio_csv_record *record, char **field, int capacity);
 
-/* Whether a line of [at, end) is by itself a whole record of `count` fields. */
-bool waio_csv_holds_record(const char *at, const char *end, int count);
-
-/* Writes one field, quoted if it must be; NULL is written as nothing. */
+/* Writes one field, quoted if it must be; NULL is written as nothing, a line break as a space. */
 void waio_csv_put(FILE *out, const char *text);
 
 /* A double as %.9g, "inf" and "-inf"; nothing for NaN. */
