@@ -12,6 +12,7 @@ static const struct {
     {"list", "list the rows that a suite would give, nothing is run", waio_cmd_list},
     {"eval", "evaluate one configuration from options", waio_cmd_eval},
     {"show", "print a network: a line a layer, parameters, MACs", waio_cmd_show},
+    {"quantize", "write a quantized network as .tflite or .onnx", waio_cmd_quantize},
     {"infer", "run a network on raw numbers from a file", waio_cmd_infer},
     {"check", "compare backends with the reference, op by op and net by net", waio_cmd_check},
     {"info", "what was built in, and the devices seen", waio_cmd_info},
@@ -23,7 +24,7 @@ static void usage(FILE *out)
     fprintf(out, "waio measures what quantization costs a neural network.\n\n"
                  "Usage: waio COMMAND [ARGUMENTS]\n\nCommands:\n");
     for (int i = 0; i < VERBS; i++)
-        fprintf(out, "  %-6s %s\n", verbs[i].name, verbs[i].summary);
+        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
     fprintf(out, "\n`waio COMMAND --help` explains a command.\n"
                  "Exit status: 0 all rows ok, 1 some rows failed, 2 usage or input wrong,\n"
                  "130 interrupted (start again to resume).\n\n"

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void print_option(const waio_option *option)
+static void print_option(const waio_option *option, char letter)
 {
-    char left[48];
+    char left[48], before[] = {'-', letter, ',', ' ', '\0'};
 
-    snprintf(left, sizeof left, "--%s%s%s", option->name, option->placeholder ? " " : "",
-             option->placeholder ? option->placeholder : "");
+    snprintf(left, sizeof left, "%s--%s%s%s", letter ? before : "", option->name,
+             option->placeholder ? " " : "", option->placeholder ? option->placeholder : "");
     printf("  %-24s %s\n", left, option->help);
 }
 
@@ -23,7 +23,7 @@ static void print_help(const waio_command *command)
         printf("\n%s\n", command->details);
     printf("\nOptions:\n");
     for (int i = 0; i < command->option_count; i++)
-        print_option(&command->option[i]);
+        print_option(&command->option[i], i == 0 ? command->letter : 0);
     printf("  %-24s %s\n", "--help", "this text");
     printf("\nExample:\n  %s\n", command->example);
 }
@@ -77,11 +77,17 @@ static waio_status set(const waio_option *option, const char *text)
     return set_number(option, text);
 }
 
+static const waio_option *find_letter(const waio_command *command, const char *text)
+{
+    return text[0] == command->letter && text[1] == '\0' ? &command->option[0] : NULL;
+}
+
 static waio_status parse_option(const waio_command *command, int argc, char **argv, int *at)
 {
-    const char *name = argv[*at] + 2, *equals = strchr(name, '=');
+    bool is_long = argv[*at][1] == '-';
+    const char *name = argv[*at] + (is_long ? 2 : 1), *equals = is_long ? strchr(name, '=') : NULL;
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    const waio_option *option = find(command, name, length);
+    const waio_option *option = is_long ? find(command, name, length) : find_letter(command, name);
 
     if (!option)
         return waio_error(WAIO_EUSAGE, "unknown option %s (waio %s --help lists them)", argv[*at],
@@ -116,9 +122,6 @@ waio_status waio_options_parse(const waio_command *command, int argc, char **arg
             arguments->help = true;
             return WAIO_OK;
         } else if (!only_positional && argv[i][0] == '-' && argv[i][1] != '\0') {
-            if (argv[i][1] != '-')
-                WAIO_FAIL(st, WAIO_EUSAGE, "unknown option %s (options begin with two dashes)",
-                          argv[i]);
             WAIO_TRY(st, parse_option(command, argc, argv, &i));
         } else {
             if (arguments->count == command->most)

@@ -32,6 +32,7 @@ typedef struct waio_command {
     const char *example;    /* a command line that works */
     const waio_option *option;
     int option_count;
+    char letter; /* the short form of the first option, as o in -o; 0: none */
 } waio_command;
 
 typedef struct waio_arguments {
@@ -40,8 +41,8 @@ typedef struct waio_arguments {
     bool help; /* --help was given and the help printed: nothing else to do */
 } waio_arguments;
 
-/* Reads argv[1..] (argv[0] is the command's name). --name VALUE and --name=VALUE, "--" ends the
- * options. WAIO_EUSAGE with what is allowed for unknown options, missing or bad values and a wrong
+/* Reads argv[1..] (argv[0] is the command's name). --name VALUE, --name=VALUE and -x VALUE, "--" ends
+ * the options. WAIO_EUSAGE with what is allowed for unknown options, missing or bad values and a wrong
  * number of arguments. */
 waio_status waio_options_parse(const waio_command *command, int argc, char **argv,
                                waio_arguments *arguments);
@@ -57,5 +58,7 @@ int waio_cmd_show(int argc, char **argv);
 int waio_cmd_check(int argc, char **argv);
 int waio_cmd_info(int argc, char **argv);
 int waio_cmd_infer(int argc, char **argv);
+int waio_cmd_quantize(int argc, char **argv);
+int waio_cmd_diff(int argc, char **argv);
 
 #endif

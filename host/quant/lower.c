@@ -356,3 +356,58 @@ done:
     waio_arena_free(l.arena);
     return st;
 }
+
+/* ---- codes at both ends ---- */
+
+static void remove_node(waio_graph *graph, int n)
+{
+    graph->node_count--;
+    memmove(&graph->node[n], &graph->node[n + 1],
+            (size_t)(graph->node_count - n) * sizeof *graph->node);
+}
+
+/* The only node that reads value `id`, -1 if there are more. */
+static int only_reader(const waio_graph *graph, int id)
+{
+    int reader = -1;
+
+    for (int n = 0; n < graph->node_count; n++)
+        for (int i = 0; i < graph->node[n].input_count; i++)
+            if (graph->node[n].input[i] == id)
+                reader = reader < 0 ? n : graph->node_count;
+    return reader < graph->node_count ? reader : -1;
+}
+
+waio_status waio_lower_open_ends(waio_graph *graph)
+{
+    waio_status st = WAIO_OK;
+    int first = only_reader(graph, graph->input);
+
+    if (first < 0 || graph->node[first].op != WAIO_OP_QUANTIZE)
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "%s: the input has no codes (i=32 or first_n)",
+                  graph->name);
+    for (int i = 0; i < graph->output_count; i++) {
+        int n = waio_graph_producer(graph, graph->output[i]);
+        if (n < 0 || graph->node[n].op != WAIO_OP_DEQUANTIZE)
+            WAIO_FAIL(st, WAIO_EUNSUPPORTED, "%s: output %s has no codes (o=32)", graph->name,
+                      graph->value[graph->output[i]].name);
+    }
+    int codes = graph->node[first].output;
+    const waio_value *value = &graph->value[codes];
+    WAIO_TRY(st, waio_graph_set_type(graph, graph->input, value->type, &value->params));
+    for (int n = 0; n < graph->node_count; n++)
+        for (int i = 0; i < graph->node[n].input_count; i++)
+            if (graph->node[n].input[i] == codes)
+                graph->node[n].input[i] = graph->input;
+    remove_node(graph, first);
+    for (int i = 0; i < graph->output_count; i++) {
+        int n = waio_graph_producer(graph, graph->output[i]);
+        int from = graph->node[n].input[0];
+        if (waio_graph_use_count(graph, graph->output[i]) == 1)
+            remove_node(graph, n);
+        graph->output[i] = from;
+    }
+    WAIO_TRY(st, waio_graph_validate(graph));
+done:
+    return st;
+}

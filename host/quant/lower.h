@@ -30,4 +30,8 @@
 waio_status waio_lower(waio_graph **out, const waio_quantizer *quantizer,
                        const waio_quant_request *request, waio_requant requant);
 
+/* Takes the quantize at the input and the dequantize at the outputs away, so that codes go in and
+ * come out. WAIO_EUNSUPPORTED, and the graph as it was, if one of these values is float. */
+waio_status waio_lower_open_ends(waio_graph *graph);
+
 #endif
