@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/progress.h"
 #include "cli/run_options.h"
 #include "export/export.h"
 #include "sweep/config.h"
@@ -14,43 +13,13 @@ typedef struct quantize_args {
     waio_config config;
 } quantize_args;
 
-/* MODEL, then keys as eval takes them. */
-static waio_status read_config(waio_config *config, const waio_arguments *args, waio_arena *arena)
-{
-    waio_status st = WAIO_OK;
-
-    *config = waio_config_default();
-    config->bits = (waio_precision){8, 8, 8, 8};
-    config->model = args->item[0];
-    for (int i = 1; i < args->count; i++)
-        WAIO_TRY(st, waio_config_set(config, args->item[i], arena));
-    if (!config->dataset)
-        WAIO_FAIL(st, WAIO_EUSAGE, "data=... is needed: activations are calibrated on it");
-    if (waio_config_is_file(config))
-        WAIO_FAIL(st, WAIO_EUSAGE, "method=file: that network is quantized already");
-    config->images = 1; /* calibration has its own images */
-done:
-    return st;
-}
-
 static waio_status lower(waio_graph **graph, const quantize_args *q)
 {
     waio_status st = WAIO_OK;
-    waio_run_options run = {.shard = 1, .shards = 1};
-    waio_session_options options = {0};
     waio_session *session = NULL;
     waio_quant_request request = waio_config_request(&q->config);
 
-    WAIO_TRY(st, waio_cli_run_apply(&run, &q->cli));
-    options = (waio_session_options){.backend = run.backend,
-                                     .data_dir = run.data_dir,
-                                     .model_paths = {.models_dir = run.models_dir},
-                                     .threads = run.threads,
-                                     .batch = run.batch,
-                                     .memory = run.memory};
-    WAIO_TRY(st, waio_config_session_options(&options, &q->config));
-    WAIO_TRY(st,
-             waio_session_open(&session, q->config.model, q->config.dataset, &options, NULL));
+    WAIO_TRY(st, waio_cli_open_session(&session, &q->cli, &q->config));
     WAIO_TRY(st, waio_session_lower(session, graph, &request, waio_config_requant(&q->config)));
 done:
     waio_session_close(session);
@@ -125,7 +94,8 @@ int waio_cmd_quantize(int argc, char **argv)
         WAIO_FAIL(st, WAIO_EUSAGE, "--output FILE is needed");
     if (strcmp(q.ends, "float") != 0 && strcmp(q.ends, "codes") != 0)
         WAIO_FAIL(st, WAIO_EUSAGE, "--ends %s; there are: float, codes", q.ends);
-    WAIO_TRY(st, read_config(&q.config, &args, arena));
+    WAIO_TRY(st, waio_cli_read_config(&q.config, &args, arena));
+    q.config.images = 1; /* calibration has its own images */
     WAIO_TRY(st, quantize(&q));
 done:
     waio_arena_free(arena);

@@ -41,9 +41,9 @@ typedef struct waio_arguments {
     bool help; /* --help was given and the help printed: nothing else to do */
 } waio_arguments;
 
-/* Reads argv[1..] (argv[0] is the command's name). --name VALUE, --name=VALUE and -x VALUE, "--" ends
- * the options. WAIO_EUSAGE with what is allowed for unknown options, missing or bad values and a wrong
- * number of arguments. */
+/* Reads argv[1..] (argv[0] is the command's name). --name VALUE, --name=VALUE and -x VALUE, "--"
+ * ends the options. WAIO_EUSAGE with what is allowed for unknown options, missing or bad values and
+ * a wrong number of arguments. */
 waio_status waio_options_parse(const waio_command *command, int argc, char **argv,
                                waio_arguments *arguments);
 

@@ -32,3 +32,40 @@ void waio_cli_catch_signals(void)
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
 }
+
+waio_status waio_cli_read_config(waio_config *config, const waio_arguments *args, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+
+    *config = waio_config_default();
+    config->bits = (waio_precision){8, 8, 8, 8};
+    config->model = args->item[0];
+    for (int i = 1; i < args->count; i++)
+        WAIO_TRY(st, waio_config_set(config, args->item[i], arena));
+    if (!config->dataset)
+        WAIO_FAIL(st, WAIO_EUSAGE, "data=... is needed: activations are calibrated on it");
+    if (waio_config_is_file(config))
+        WAIO_FAIL(st, WAIO_EUSAGE, "method=file: that network is quantized already");
+done:
+    return st;
+}
+
+waio_status waio_cli_open_session(waio_session **session, const waio_cli_run *cli,
+                                  const waio_config *config)
+{
+    waio_status st = WAIO_OK;
+    waio_run_options run = {.shard = 1, .shards = 1};
+    waio_session_options options = {0};
+
+    WAIO_TRY(st, waio_cli_run_apply(&run, cli));
+    options = (waio_session_options){.backend = run.backend,
+                                     .data_dir = run.data_dir,
+                                     .model_paths = {.models_dir = run.models_dir},
+                                     .threads = run.threads,
+                                     .batch = run.batch,
+                                     .memory = run.memory};
+    WAIO_TRY(st, waio_config_session_options(&options, config));
+    WAIO_TRY(st, waio_session_open(session, config->model, config->dataset, &options, NULL));
+done:
+    return st;
+}

@@ -3,6 +3,7 @@
 #define WAIO_CLI_RUN_OPTIONS_H
 
 #include "cli/options.h"
+#include "sweep/config.h"
 #include "sweep/runner.h"
 
 typedef struct waio_cli_run {
@@ -37,6 +38,14 @@ void waio_cli_run_init(waio_cli_run *cli);
     }
 
 waio_status waio_cli_run_apply(waio_run_options *options, const waio_cli_run *cli);
+
+/* MODEL KEY=VALUE ... into the configuration of a network to be quantized: keys as eval takes them,
+ * w=8 a=8 i=8 o=8 without more. WAIO_EUSAGE if the data set is missing. */
+waio_status waio_cli_read_config(waio_config *config, const waio_arguments *args,
+                                 waio_arena *arena);
+/* Opens the session of a configuration with a command's options. */
+waio_status waio_cli_open_session(waio_session **session, const waio_cli_run *cli,
+                                  const waio_config *config);
 
 /* SIGINT and SIGTERM end the running pass; a second one ends the process. */
 void waio_cli_catch_signals(void);

@@ -43,10 +43,12 @@ done:
     return st;
 }
 
-/* An integer input takes codes: those of the numbers that preprocessing gives. */
-static void table_to_codes(waio_input_table *table, const waio_value *input)
+void waio_table_to_codes(waio_input_table *table, const waio_value *input)
 {
     const waio_value_params *q = &input->params;
+
+    if (input->type == WAIO_F32)
+        return;
     int32_t z = q->zero_point[0];
     waio_fq fq = {q->scale[0], (float)(waio_params_lo(q) - z), (float)(waio_params_hi(q) - z)};
 
@@ -68,8 +70,7 @@ static waio_status prepare(integer_pass *p, waio_arena *arena)
     WAIO_TRY(st, waio_float_binding_create(&p->weights, p->program));
     for (int t = 0; t < threads; t++)
         WAIO_TRY(st, waio_workspace_create(&p->workspace[t], p->program));
-    if (input->type != WAIO_F32)
-        table_to_codes(&p->table, input);
+    waio_table_to_codes(&p->table, input);
 done:
     return st;
 }

@@ -29,6 +29,9 @@ struct waio_session {
 void waio_input_numbers(waio_input_table *out, const waio_session *session,
                         const waio_quant_binding *binding);
 
+/* Where `input` takes codes: makes the numbers of the table codes of its scale. */
+void waio_table_to_codes(waio_input_table *table, const waio_value *input);
+
 /* Fills the input value with images index[first], ... (`index` NULL: images first, first + 1, ...)
  * of `dataset`, the rest of the batch with zeros. Where the input takes codes, the table holds
  * codes. */
