@@ -135,13 +135,20 @@ static int find_name(const waio_graph *graph, const waio_graph *of, const waio_n
     return -1;
 }
 
+/* Whether a weighted node has its like by name. */
+static bool share_names(const waio_graph *left, const waio_graph *right)
+{
+    for (int n = 0; n < left->node_count; n++)
+        if (waio_op_weighted(left->node[n].op) && find_name(right, left, &left->node[n]) >= 0)
+            return true;
+    return false;
+}
+
 /* The weighted node that comes at the same place among its like; -1 if there is none. */
 static int find_place(const waio_graph *graph, const waio_graph *of, int node)
 {
     int place = 0;
 
-    if (!waio_op_weighted(of->node[node].op))
-        return -1;
     for (int n = 0; n < node; n++)
         place += waio_op_weighted(of->node[n].op);
     for (int n = 0; n < graph->node_count; n++)
@@ -150,18 +157,31 @@ static int find_place(const waio_graph *graph, const waio_graph *of, int node)
     return -1;
 }
 
+/* Behind a node in float that is quantized next, the codes are what the rest of the network sees.
+ */
+static const waio_node *quantized_form(const waio_graph *graph, int n)
+{
+    const waio_node *node = &graph->node[n];
+
+    for (int k = n + 1; k < graph->node_count && graph->value[node->output].type == WAIO_F32; k++)
+        if (graph->node[k].op == WAIO_OP_QUANTIZE && graph->node[k].input[0] == node->output)
+            return &graph->node[k];
+    return node;
+}
+
 static void add_pair(comparison *c, int left, int right, waio_arena *arena)
 {
-    const waio_node *a = &c->side[0].graph->node[left], *b = &c->side[1].graph->node[right];
+    const waio_node *a = quantized_form(c->side[0].graph, left);
+    const waio_node *b = quantized_form(c->side[1].graph, right);
     const waio_value *x = &c->side[0].graph->value[a->output];
     const waio_value *y = &c->side[1].graph->value[b->output];
 
     if (waio_shape_count(&x->shape) != waio_shape_count(&y->shape) ||
-        c->side[1].layer[b->output] >= 0)
+        c->side[0].layer[a->output] >= 0 || c->side[1].layer[b->output] >= 0)
         return;
     c->side[0].layer[a->output] = c->side[1].layer[b->output] = c->diff->count;
-    c->diff->layer[c->diff->count++] =
-        (waio_diff_layer){.name = waio_arena_strdup(arena, x->name), .op = a->op};
+    c->diff->layer[c->diff->count++] = (waio_diff_layer){.name = waio_arena_strdup(arena, x->name),
+                                                         .op = c->side[0].graph->node[left].op};
 }
 
 static waio_status pair_layers(comparison *c, waio_arena *arena)
@@ -175,13 +195,14 @@ static waio_status pair_layers(comparison *c, waio_arena *arena)
         memset(c->side[k].layer, -1, count * sizeof *c->side[k].layer);
     }
     WAIO_NEW(st, c->diff->layer, arena, (size_t)left->node_count + 1);
-    for (int by_name = 1; by_name >= 0 && c->diff->count == 0; by_name--)
-        for (int n = 0; n < left->node_count; n++) {
-            int other =
-                by_name ? find_name(right, left, &left->node[n]) : find_place(right, left, n);
-            if (other >= 0)
-                add_pair(c, n, other, arena);
-        }
+    bool names = share_names(left, right);
+    for (int n = 0; n < left->node_count; n++) {
+        int other = names || !waio_op_weighted(left->node[n].op)
+                        ? find_name(right, left, &left->node[n])
+                        : find_place(right, left, n);
+        if (other >= 0)
+            add_pair(c, n, other, arena);
+    }
     if (c->diff->count == 0)
         WAIO_FAIL(st, WAIO_EINPUT, "the two networks have no layer in common");
     WAIO_NEW(st, c->kept, arena, (size_t)c->diff->count);

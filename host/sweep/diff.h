@@ -33,7 +33,7 @@ typedef struct waio_diff {
 } waio_diff;
 
 /* Runs the session's first `images` images through both sides, one at a time. Layers are matched by
- * name; where no names agree, weighted layers by their order. `tolerance` is in steps.
+ * name; where no weighted ones have common names, those by their order. `tolerance` is in steps.
  * WAIO_EINPUT if the sides have no layer in common. */
 waio_status waio_session_diff(waio_diff *out, waio_session *session,
                               const waio_quant_request *request, waio_requant requant,
