@@ -7,6 +7,7 @@
 
 #include "backend/binding.h"
 #include "check.h"
+#include "export/export.h"
 #include "import/import.h"
 #include "tflite_make.h"
 #include "util/file.h"
@@ -142,6 +143,7 @@ static void test_uint8(void)
     CHECK(w->params.zero_point[0] == 2 && w->type == WAIO_S8, "weight's zero point");
     CHECK(graph->node[1].pad.before[1] == 1 && graph->node[1].pad.value == 0, "pad");
     CHECK(graph->note && strstr(graph->note, "uint8"), "note");
+    CHECK_FAILS(waio_export_model(graph, path), WAIO_EUNSUPPORTED, "uint8");
     waio_graph_free(graph);
 }
 
