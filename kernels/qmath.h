@@ -110,9 +110,8 @@ typedef struct waio_multiplier {
 
 /* The rounding of a requantization, recorded in rows. */
 typedef enum waio_requant {
-    /* The desktop runtime's kernels (ai-edge-litert 2.3.0, by their bytes): double, but single for
-     * dense layers, there with all 31 bits for 64-bit sums; and the multipliers of mul and of a
-     * lone ReLU come from float32 arithmetic. */
+    /* The desktop runtime's kernels (ai-edge-litert 2.3.0, by their bytes): double, but float for
+     * dense layers; and the multipliers of mul and of a lone ReLU come from float32 arithmetic. */
     WAIO_REQUANT_TFLITE,
     /* High product, rounded, then a rounding shift: TensorFlow Lite's default build. */
     WAIO_REQUANT_DOUBLE,
@@ -206,15 +205,6 @@ WAIO_HD int32_t waio_multiply_by_quantized_64(int64_t x, waio_multiplier mult)
     int total = 15 - mult.shift;
 
     return (int32_t)((x * reduced + (INT64_C(1) << (total - 1))) >> total);
-}
-
-/* The same with all 31 bits, rounded once; exact. x in halves of 24 bits, so that 64 bits do. */
-WAIO_HD int32_t waio_multiply_once_64(int64_t x, waio_multiplier mult)
-{
-    int total = 31 - mult.shift; /* more than 23 */
-    int64_t low = (x & 0xFFFFFF) * mult.m + (INT64_C(1) << (total - 1));
-
-    return (int32_t)(((x >> 24) * mult.m + (low >> 24)) >> (total - 24));
 }
 
 WAIO_HD int32_t waio_clampi(int32_t x, int32_t lo, int32_t hi)

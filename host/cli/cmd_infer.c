@@ -1,5 +1,5 @@
 /* waio infer: a network on raw numbers, to set its outputs beside another tool's. Inputs and
- * outputs are in the network's own types: float32, or the codes of a quantized network. */
+ * outputs are in the file's own types: float32, or the codes of a quantized network. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +17,15 @@ static size_t image_bytes(const waio_graph *graph, int id)
     return (size_t)waio_shape_count(&value->shape) * waio_type_bytes(value->type);
 }
 
+/* Codes of uint8 files lie 128 lower in the program; on the way in and out they are the file's. */
+static void move_codes(const waio_graph *graph, int id, unsigned char *code, size_t count)
+{
+    bool move = graph->value[id].type == WAIO_S8 && graph->value[id].params.u8;
+
+    for (size_t i = 0; move && i < count; i++)
+        code[i] ^= 0x80;
+}
+
 /* Runs one batch; inputs of a partial last batch are filled up with zeros. */
 static waio_status run_batch(const waio_program *program, const waio_binding *binding,
                              const waio_workspace *workspace, const unsigned char *input,
@@ -25,16 +34,19 @@ static waio_status run_batch(const waio_program *program, const waio_binding *bi
     waio_status st = WAIO_OK;
     const waio_graph *graph = waio_program_graph(program);
     size_t per_image = image_bytes(graph, graph->input);
-    void *at = waio_workspace_value(workspace, program, graph->input);
+    unsigned char *at = (unsigned char *)waio_workspace_value(workspace, program, graph->input);
 
     memset(at, 0, (size_t)waio_program_batch(program) * per_image);
     memcpy(at, input, (size_t)images * per_image);
+    move_codes(graph, graph->input, at, (size_t)images * per_image);
     WAIO_TRY(st, waio_program_run(program, binding, workspace,
                                   (waio_run_range){0, graph->node_count, false, false}, NULL));
     for (int o = 0; o < graph->output_count; o++) {
         int id = graph->output[o];
         size_t bytes = image_bytes(graph, id) * (size_t)images;
-        if (fwrite(waio_workspace_value(workspace, program, id), 1, bytes, out) != bytes)
+        unsigned char *from = (unsigned char *)waio_workspace_value(workspace, program, id);
+        move_codes(graph, id, from, bytes);
+        if (fwrite(from, 1, bytes, out) != bytes)
             WAIO_FAIL(st, WAIO_EIO, "%s: writing failed: %s", path, strerror(errno));
     }
 done:
@@ -86,9 +98,9 @@ int waio_cmd_infer(int argc, char **argv)
     bool as_imported = false;
     const waio_option options[] = {
         {"input", WAIO_OPTION_TEXT, &input, "FILE",
-         "images, NHWC: float32, or codes if the network takes them", 0, 0},
-        {"output", WAIO_OPTION_TEXT, &output, "FILE", "where the outputs go, in the same form", 0,
-         0},
+         "images, NHWC, as the network takes them: float32, or int8, uint8 or int16 codes", 0, 0},
+        {"output", WAIO_OPTION_TEXT, &output, "FILE",
+         "where the outputs go, in the network's output type", 0, 0},
         {"batch", WAIO_OPTION_COUNT, &batch, "N", "images that run at once [1]", 1, 4096},
         {"backend", WAIO_OPTION_TEXT, &backend_name, "NAME", "auto, cpu, ref or null [auto]", 0, 0},
         {"models", WAIO_OPTION_TEXT, &models_dir, "DIR", "folder of model files [WAIO_MODELS]", 0,

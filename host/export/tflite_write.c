@@ -224,6 +224,27 @@ done:
     return st;
 }
 
+/* What the runtime would read, but compute by other rules. */
+static waio_status check_types(const waio_graph *graph)
+{
+    for (int v = 0; v < graph->value_count; v++)
+        if (graph->value[v].type == WAIO_S8 && graph->value[v].params.u8)
+            return waio_error(WAIO_EUNSUPPORTED,
+                              "value \"%s\" comes from a uint8 file; those are not written",
+                              graph->value[v].name);
+    for (int n = 0; n < graph->node_count; n++) {
+        const waio_node *node = &graph->node[n];
+        if (waio_op_weighted(node->op) && node->input_count == 3 &&
+            graph->value[node->input[0]].type == WAIO_S16 &&
+            graph->value[node->input[2]].type == WAIO_S32)
+            return waio_error(WAIO_EUNSUPPORTED,
+                              "node \"%s\" has 16-bit activations and a 32-bit bias; only biases "
+                              "of 64 bits are written with those",
+                              node->name);
+    }
+    return WAIO_OK;
+}
+
 waio_status waio_tflite_write(unsigned char **data, size_t *size, const waio_graph *graph)
 {
     waio_status st = WAIO_OK;
@@ -232,6 +253,7 @@ waio_status waio_tflite_write(unsigned char **data, size_t *size, const waio_gra
 
     if (!out.arena)
         return WAIO_ENOMEM;
+    WAIO_TRY(st, check_types(graph));
     WAIO_TRY(st, collect(&out));
     WAIO_TRY(st, put_model(&b, &out));
     *data = b.data;

@@ -99,6 +99,8 @@ typedef enum waio_type { WAIO_F32, WAIO_S8, WAIO_S16, WAIO_S32, WAIO_S64 } waio_
 typedef struct waio_value_params {
     int bits;       /* 2 to 16: codes used; S8 lanes hold 2 to 8 bits. Biases: 32 or 64 */
     bool symmetric; /* lowest code -(2^(bits-1) - 1) instead of -2^(bits-1) */
+    bool u8;        /* S8 codes of a file that has them as uint8, 128 higher: some ops round as
+                     * TensorFlow Lite does for that type */
     int axis;       /* dimension that the channels below run along; 0 if count is 1 */
     int count;      /* scales: 1, or one per channel of `axis` */
     const float *scale;
@@ -131,6 +133,7 @@ typedef struct waio_graph {
     int output[WAIO_MAX_OUTPUTS];
     int output_count;
     waio_requant requant; /* of integer nodes */
+    const char *note;     /* what an importer had to change, a static text; NULL: nothing */
 } waio_graph;
 
 /* ---- building (importers and builders) ---- */

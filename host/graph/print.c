@@ -57,37 +57,56 @@ static void detail_text(char *text, size_t size, const waio_graph *graph, const 
     }
 }
 
-/* "1x32x32x16", with the type behind it if that is not f32. */
-static const char *output_text(char text[80], const waio_graph *graph, int id)
+/* Of a quantized network: type, scale and zero point of value `id`, blank for floats. */
+static void print_codes(const waio_graph *graph, int id, FILE *out)
 {
     const waio_value *value = &graph->value[id];
+    const waio_value_params *p = &value->params;
+
+    if (value->type == WAIO_F32)
+        fprintf(out, " %-4s %13s %10s", "f32", "", "");
+    else if (p->count == 1)
+        fprintf(out, " %-4s %13.9g %10" PRId32, waio_type_name(value->type), (double)p->scale[0],
+                p->zero_point[0]);
+    else
+        fprintf(out, " %-4s %13s %10s", waio_type_name(value->type), "per channel", "");
+}
+
+static void print_line(const waio_graph *graph, const char *const text[4], int id,
+                       const int64_t counts[2], FILE *out)
+{
     char shape[64];
 
-    waio_shape_text(&value->shape, shape);
-    snprintf(text, 80, "%s%s%s", shape, value->type == WAIO_F32 ? "" : " ",
-             value->type == WAIO_F32 ? "" : waio_type_name(value->type));
-    return text;
+    fprintf(out, "%4s  %-28.28s %-11s %-36s %-16s", text[0], text[1], text[2], text[3],
+            waio_shape_text(&graph->value[id].shape, shape));
+    if (waio_graph_is_quantized(graph))
+        print_codes(graph, id, out);
+    fprintf(out, " %11" PRId64 " %13" PRId64 "\n", counts[0], counts[1]);
 }
 
 void waio_graph_print(const waio_graph *graph, FILE *out)
 {
-    char output[80], detail[96], clamp[48], line[160];
+    char number[16], detail[96], clamp[48], line[160];
 
     fprintf(out, "# %s\n", graph->name);
-    fprintf(out, "%4s  %-28.28s %-11s %-36s %-16s %11s %13s\n", "#", "name", "op", "detail",
-            "output", "parameters", "MACs");
+    if (graph->note)
+        fprintf(out, "# note: %s\n", graph->note);
+    fprintf(out, "%4s  %-28.28s %-11s %-36s %-16s", "#", "name", "op", "detail", "output");
+    if (waio_graph_is_quantized(graph))
+        fprintf(out, " %-4s %13s %10s", "type", "scale", "zero point");
+    fprintf(out, " %11s %13s\n", "parameters", "MACs");
     if (graph->input >= 0)
-        fprintf(out, "%4s  %-28.28s %-11s %-36s %-16s %11s %13s\n", "-",
-                graph->value[graph->input].name, "input", "",
-                output_text(output, graph, graph->input), "0", "0");
+        print_line(graph, (const char *[]){"-", graph->value[graph->input].name, "input", ""},
+                   graph->input, (const int64_t[]){0, 0}, out);
     for (int i = 0; i < graph->node_count; i++) {
         const waio_node *node = &graph->node[i];
         detail_text(detail, sizeof detail, graph, node);
         clamp_text(clamp, node->clamp);
+        snprintf(number, sizeof number, "%d", i);
         snprintf(line, sizeof line, "%s%s%s", detail, detail[0] && clamp[0] ? " " : "", clamp);
-        fprintf(out, "%4d  %-28.28s %-11s %-36s %-16s %11" PRId64 " %13" PRId64 "\n", i, node->name,
-                waio_op_name(node->op), line, output_text(output, graph, node->output),
-                waio_node_params(graph, node), waio_node_macs(graph, node));
+        print_line(
+            graph, (const char *[]){number, node->name, waio_op_name(node->op), line}, node->output,
+            (const int64_t[]){waio_node_params(graph, node), waio_node_macs(graph, node)}, out);
     }
     fprintf(out, "total: %d nodes, %" PRId64 " parameters, %" PRId64 " MACs an image\n",
             graph->node_count, waio_graph_params(graph), waio_graph_macs(graph));

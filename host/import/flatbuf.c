@@ -2,10 +2,9 @@
 
 #include <string.h>
 
-static waio_status broken(const waio_flatbuf *file, size_t at, const char *what)
+static waio_status broken(size_t at, const char *what)
 {
-    return waio_error(WAIO_EINPUT, "%s: byte %zu: %s; the file is damaged or cut short", file->path,
-                      at, what);
+    return waio_error(WAIO_EINPUT, "byte %zu: %s; the file is damaged or cut short", at, what);
 }
 
 static bool inside(const waio_flatbuf *file, size_t at, size_t bytes)
@@ -28,22 +27,22 @@ static uint16_t u16(const waio_flatbuf *file, size_t at)
 static waio_status open_table(waio_flat_table *table, const waio_flatbuf *file, size_t at)
 {
     if (!inside(file, at, 4))
-        return broken(file, at, "a table outside the file");
+        return broken(at, "a table outside the file");
     int64_t vtable = (int64_t)at - (int32_t)u32(file, at);
     if (vtable < 0 || !inside(file, (size_t)vtable, 4))
-        return broken(file, at, "a table whose vtable lies outside the file");
+        return broken(at, "a table whose vtable lies outside the file");
     *table = (waio_flat_table){at, (size_t)vtable, u16(file, (size_t)vtable),
                                u16(file, (size_t)vtable + 2)};
     if (table->vtable_bytes < 4 || !inside(file, table->vtable, table->vtable_bytes) ||
         table->table_bytes < 4 || !inside(file, at, table->table_bytes))
-        return broken(file, at, "a table that reaches beyond the file");
+        return broken(at, "a table that reaches beyond the file");
     return WAIO_OK;
 }
 
 waio_status waio_flat_root(waio_flat_table *table, const waio_flatbuf *file, const char *identifier)
 {
     if (!inside(file, 0, 8) || memcmp(file->data + 4, identifier, 4) != 0)
-        return waio_error(WAIO_EINPUT, "%s: no \"%s\" at byte 4", file->path, identifier);
+        return waio_error(WAIO_EINPUT, "byte 4: no \"%s\" there", identifier);
     return open_table(table, file, u32(file, 0));
 }
 
@@ -60,7 +59,7 @@ static waio_status field(size_t *at, const waio_flatbuf *file, const waio_flat_t
     if (offset == 0)
         return WAIO_OK;
     if (offset < 4 || offset + bytes > table->table_bytes)
-        return broken(file, table->at, "a field outside its table");
+        return broken(table->at, "a field outside its table");
     *at = table->at + offset;
     return WAIO_OK;
 }
@@ -80,6 +79,15 @@ waio_status waio_flat_i32(int32_t *out, const waio_flatbuf *file, const waio_fla
     size_t at = 0;
     waio_status st = field(&at, file, table, id, 4);
     *out = at ? (int32_t)u32(file, at) : fallback;
+    return st;
+}
+
+waio_status waio_flat_u64(uint64_t *out, const waio_flatbuf *file, const waio_flat_table *table,
+                          int id, uint64_t fallback)
+{
+    size_t at = 0;
+    waio_status st = field(&at, file, table, id, 8);
+    *out = at ? (uint64_t)u32(file, at) | (uint64_t)u32(file, at + 4) << 32 : fallback;
     return st;
 }
 
@@ -108,7 +116,7 @@ static waio_status follow(size_t *to, const waio_flatbuf *file, const waio_flat_
         return st;
     uint32_t offset = u32(file, at);
     if (offset == 0 || !inside(file, at, (size_t)offset + 4))
-        return broken(file, at, "an offset that leaves the file");
+        return broken(at, "an offset that leaves the file");
     *to = at + offset;
     return WAIO_OK;
 }
@@ -134,7 +142,7 @@ waio_status waio_flat_vector_field(waio_flat_vector *out, const waio_flatbuf *fi
         return st;
     uint32_t count = u32(file, at);
     if (!inside(file, at + 4, 0) || count > (file->size - at - 4) / element)
-        return broken(file, at, "a vector that reaches beyond the file");
+        return broken(at, "a vector that reaches beyond the file");
     *out = (waio_flat_vector){at + 4, count};
     return WAIO_OK;
 }
@@ -149,7 +157,7 @@ waio_status waio_flat_string(const char **out, const waio_flatbuf *file,
     if (st != WAIO_OK || !text.at)
         return st;
     if (!inside(file, text.at, (size_t)text.count + 1) || file->data[text.at + text.count] != 0)
-        return broken(file, text.at, "a text without its end");
+        return broken(text.at, "a text without its end");
     *out = (const char *)file->data + text.at;
     return WAIO_OK;
 }
@@ -158,11 +166,11 @@ waio_status waio_flat_element(waio_flat_table *out, const waio_flatbuf *file,
                               const waio_flat_vector *vector, uint32_t i)
 {
     if (i >= vector->count)
-        return broken(file, vector->at, "an index beyond its vector");
+        return broken(vector->at, "an index beyond its vector");
     size_t at = vector->at + 4 * (size_t)i;
     uint32_t offset = u32(file, at);
     if (!inside(file, at, (size_t)offset + 4))
-        return broken(file, at, "an offset that leaves the file");
+        return broken(at, "an offset that leaves the file");
     return open_table(out, file, at + offset);
 }
 

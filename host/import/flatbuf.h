@@ -1,6 +1,7 @@
 /* Reading flatbuffers without trusting them: every offset, table, vector and string is checked
  * against the file before it is followed (format: the FlatBuffers internals document).
- * Little-endian numbers at any alignment. A place is a byte offset into the file. */
+ * Little-endian numbers at any alignment. A place is a byte offset into the file; messages name it
+ * and leave the file's name to the caller. Nothing here follows more than one offset a call. */
 #ifndef WAIO_IMPORT_FLATBUF_H
 #define WAIO_IMPORT_FLATBUF_H
 
@@ -11,7 +12,6 @@
 #include "util/status.h"
 
 typedef struct waio_flatbuf {
-    const char *path; /* for messages */
     const unsigned char *data;
     size_t size;
 } waio_flatbuf;
@@ -36,6 +36,8 @@ waio_status waio_flat_u8(uint8_t *out, const waio_flatbuf *file, const waio_flat
                          int id, uint8_t fallback);
 waio_status waio_flat_i32(int32_t *out, const waio_flatbuf *file, const waio_flat_table *table,
                           int id, int32_t fallback);
+waio_status waio_flat_u64(uint64_t *out, const waio_flatbuf *file, const waio_flat_table *table,
+                          int id, uint64_t fallback);
 waio_status waio_flat_f32(float *out, const waio_flatbuf *file, const waio_flat_table *table,
                           int id, float fallback);
 

@@ -20,10 +20,11 @@ waio_status waio_import_keras_h5(waio_graph **out, const char *path);
  * only). NCHW becomes NHWC. */
 waio_status waio_import_onnx(waio_graph **out, const char *path);
 
-/* TensorFlow Lite: float networks, float16 weights, and fully quantized ones (int8, and int16
- * activations with int8 weights), with every scale and zero point; a quantized network's values are
- * integers in the graph. uint8 networks, several subgraphs or inputs, custom operators and hybrid
- * operators are unsupported. */
+/* TensorFlow Lite: float networks, float16 weights, and fully quantized ones (int8, older uint8,
+ * and int16 activations with int8 weights), with every scale and zero point; a quantized network's
+ * values are integers in the graph. uint8 codes and zero points become int8 ones, 128 lower. Codes
+ * for the weights of float layers ("dynamic range") become the floats that they stand for, and the
+ * graph's note says so. Several subgraphs or inputs and custom operators are unsupported. */
 waio_status waio_import_tflite(waio_graph **out, const char *path);
 
 #endif

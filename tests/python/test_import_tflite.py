@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """waio against TensorFlow Lite's reference kernels: quantized networks must give the same bytes.
 
-Small networks are made with TensorFlow's converter (full int8; float; float16 weights). With
-WAIO_TEST_MODELS, every .tflite file below that folder is run as well, on seeded random images and,
-where WAIO_DATA has CIFAR-10 and the network takes 32x32 images, on real ones. How often TensorFlow
-Lite's optimized kernels differ from its reference is printed, not judged.
+Small networks are made with TensorFlow's converter: float, float16 weights, full int8 (with int8,
+uint8 or float at its ends) and int16 activations with int8 weights (biases of 64 and 32 bits). With
+WAIO_TEST_MODELS, every .tflite file below that folder is run as well, on WAIO_TEST_IMAGES seeded
+random images [20] and, where WAIO_DATA has CIFAR-10, on WAIO_TEST_CIFAR_IMAGES of its test images
+[500], scaled up (and then at most 200 of them) where the network takes larger ones. How often
+TensorFlow Lite's other kernels differ from its reference is printed, not judged. Files with custom
+operators must be refused by these operators' names.
 
     test_import_tflite.py --make-golden tests/data    writes the files of tests/unit/test_import_tflite.c
 """
@@ -17,6 +20,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 try:
     import numpy as np
+    from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 except ImportError as error:
     print(f"skipped: {error}")
@@ -54,7 +58,19 @@ def waio(path, images, output, folder, backend):
     return np.fromfile(folder / "out.bin", output.dtype).reshape(output.shape)
 
 
-def compare(name, path, images, backend="ref"):
+def differing(a, b):
+    return int((a != b).reshape(len(a), -1).any(1).sum())
+
+
+def top1(outputs, labels):
+    """", top-1 0.871" where the outputs are classes."""
+    outputs = outputs.reshape(len(outputs), -1)
+    if labels is None or outputs.shape[1] != labels.max() + 1:
+        return ""
+    return f", top-1 {float((outputs.argmax(1) == labels).mean()):.4f}"
+
+
+def compare(name, path, images, labels=None, backend="ref"):
     content = Path(path).read_bytes()
     want = litert(content, images)
     with tempfile.TemporaryDirectory() as folder:
@@ -63,12 +79,13 @@ def compare(name, path, images, backend="ref"):
         worst = float(np.abs(got - want).max() / max(np.abs(want).max(), 1e-30))
         good, text = worst <= 1e-4, f"worst difference {worst:.2g} of the largest output"
     else:
-        other = int((got != want).reshape(len(images), -1).any(1).sum())
-        fast = litert(content, images, OpResolverType.AUTO)
-        drift = int((fast != want).reshape(len(images), -1).any(1).sum())
+        other = differing(got, want)
         good = other == 0
-        text = (f"{len(images) - other} of {len(images)} images with equal bytes; optimized "
-                f"kernels differ from the reference on {drift}")
+        text = f"{len(images) - other} of {len(images)} images with equal bytes{top1(want, labels)}"
+        for kind, resolver in (("optimized kernels", OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES),
+                               ("XNNPACK", OpResolverType.AUTO)):
+            fast = litert(content, images, resolver)
+            text += f"; {kind} differ on {differing(fast, want)}{top1(fast, labels)}"
     print(f"{'ok    ' if good else 'FAILED'} {name}: {text}")
     if not good:
         failures.append(name)
@@ -103,8 +120,12 @@ def small_networks(keras, tf):
                                   layers.Multiply()([a, b]), layers.Maximum()([a, b])])
         y = layers.MaxPooling2D(3, 2, padding="same")(y)
         y = layers.AveragePooling2D(2, 1, padding="same")(y)
-        y = layers.Dense(5)(layers.Flatten()(y))
+        y = layers.Dense(5, kernel_initializer=small(1e-5))(layers.Flatten()(y))
         return keras.Model(x, layers.Softmax()(y))
+
+    def small(deviation):
+        """Weights that leave softmax and sigmoid something to tell apart."""
+        return keras.initializers.RandomNormal(stddev=deviation)
 
     return {
         "branches": branches(),
@@ -112,9 +133,17 @@ def small_networks(keras, tf):
                          layers.ReLU(6.0), layers.DepthwiseConv2D(3, padding="same"),
                          layers.ReLU(6.0), layers.Conv2D(16, 1), layers.ReLU(),
                          layers.GlobalAveragePooling2D(), layers.Dense(7, activation="sigmoid")),
+        "upsampled": net(layers.Conv2D(4, 3), layers.UpSampling2D(2, interpolation="bilinear"),
+                         layers.Conv2D(6, 3, 2, padding="same", activation="relu"),
+                         layers.GlobalAveragePooling2D(),
+                         layers.Dense(6, kernel_initializer=small(0.01)), layers.Softmax()),
         "permuted": net(layers.Conv2D(6, (3, 2), (2, 1)), layers.Permute((2, 1, 3)),
                         layers.Conv2D(4, 3, padding="same"), layers.Flatten(), layers.Dense(4)),
     }
+
+
+KINDS = ("float", "float16", "int8", "int8_uint8_ends", "int8_float_ends", "int16",
+         "int16_bias32")
 
 
 def convert(tf, net, kind):
@@ -124,12 +153,21 @@ def convert(tf, net, kind):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if kind == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if kind == "int8":
+    if kind.startswith("int"):
+        ops, ends = tf.lite.OpsSet, tf.int8
         converter.representative_dataset = lambda: (
             [rng.random((1, 12, 11, 3), dtype=np.float32) * 255] for _ in range(20))
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
+        converter.target_spec.supported_ops = [ops.TFLITE_BUILTINS_INT8]
+        if kind.startswith("int16"):
+            ends = tf.int16
+            converter.target_spec.supported_ops = [
+                ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
+        if kind.endswith("bias32"):
+            converter._experimental_full_integer_quantization_bias_type = tf.int32
+        if kind.endswith("uint8_ends"):
+            ends = tf.uint8
+        if not kind.endswith("float_ends"):
+            converter.inference_input_type = converter.inference_output_type = ends
     return converter.convert()
 
 
@@ -143,11 +181,15 @@ def test_small():
     keras.utils.set_random_seed(7)
     with tempfile.TemporaryDirectory() as folder:
         for name, net in small_networks(keras, tf).items():
-            for kind in ("float", "float16", "int8"):
+            for kind in KINDS:
                 path = Path(folder) / f"{name}_{kind}.tflite"
                 path.write_bytes(convert(tf, net, kind))
-                detail = interpreter(path.read_bytes(),
-                                     OpResolverType.BUILTIN_REF).get_input_details()[0]
+                try:
+                    detail = interpreter(path.read_bytes(),
+                                         OpResolverType.BUILTIN_REF).get_input_details()[0]
+                except RuntimeError as error:  # its depthwise kernel takes no biases of 32 bits
+                    print(f"skipped: {name} {kind}: TensorFlow Lite refuses it: {error}")
+                    continue
                 try:
                     compare(f"{name} {kind}", path, random_images(detail, 40))
                 except RuntimeError as error:
@@ -158,15 +200,52 @@ def test_small():
 # ---- real networks ----
 
 def cifar_images(detail):
+    """(images, labels) as the network takes them: bytes, or int8 codes 128 lower."""
     path = Path(os.environ.get("WAIO_DATA", "")) / "cifar-10-batches-bin/test_batch.bin"
-    if tuple(detail["shape"][1:]) != (32, 32, 3) or not path.is_file():
-        return None
-    data = np.fromfile(path, np.uint8).reshape(-1, 3073)[:, 1:]
-    images = data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    images = images[:int(os.environ.get("WAIO_TEST_CIFAR_IMAGES", "500"))]
+    shape = tuple(int(n) for n in detail["shape"][1:])
+    if len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < 32 or not path.is_file():
+        return None, None
+    count = int(os.environ.get("WAIO_TEST_CIFAR_IMAGES", "500"))
+    if shape[:2] != (32, 32):
+        count = min(count, 200)
+    data = np.fromfile(path, np.uint8).reshape(-1, 3073)[:count]
+    images = data[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    rows, columns = (np.arange(n) * 32 // n for n in shape[:2])
+    images = images[:, rows][:, :, columns]
     if detail["dtype"] == np.float32:
-        return np.ascontiguousarray(images.astype(np.float32))
-    return np.ascontiguousarray((images.astype(np.int16) - 128).astype(np.int8))
+        images = images.astype(np.float32)
+    elif detail["dtype"] == np.int8:
+        images = (images.astype(np.int16) - 128).astype(np.int8)
+    elif detail["dtype"] != np.uint8:
+        return None, None
+    return np.ascontiguousarray(images), data[:, 0]
+
+
+def custom_operators(content):
+    model = schema.Model.GetRootAs(content, 0)
+    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
+    return [code.CustomCode().decode() for code in codes if code.CustomCode()]
+
+
+def check_refused(name, path, operators):
+    done = subprocess.run([WAIO, "show", str(path)], capture_output=True, text=True)
+    good = done.returncode != 0 and any(f'custom operator "{o}"' in done.stderr for o in operators)
+    print(f"{'ok    ' if good else 'FAILED'} {name}: refused: {done.stderr.strip()}")
+    if not good:
+        failures.append(name)
+
+
+def run_real(path):
+    content = path.read_bytes()
+    operators = custom_operators(content)
+    if operators:
+        check_refused(path.name, path, operators)
+        return
+    detail = interpreter(content, OpResolverType.BUILTIN_REF).get_input_details()[0]
+    compare(f"{path.name} random", path, random_images(detail, RANDOM_IMAGES))
+    images, labels = cifar_images(detail)
+    if images is not None:
+        compare(f"{path.name} cifar10", path, images, labels)
 
 
 def test_real():
@@ -175,19 +254,13 @@ def test_real():
     if not paths:
         print("skipped: real networks (WAIO_TEST_MODELS names no folder with .tflite files)")
     for path in paths:
-        detail = interpreter(path.read_bytes(), OpResolverType.BUILTIN_REF).get_input_details()[0]
-        if detail["dtype"] not in (np.float32, np.int8, np.int16):
-            print(f"skipped: {path.name}: takes {detail['dtype'].__name__}, not supported yet")
-            continue
         try:
-            compare(f"{path.name} random", path, random_images(detail, RANDOM_IMAGES))
-            images = cifar_images(detail)
-            if images is not None:
-                compare(f"{path.name} cifar10", path, images)
+            run_real(path)
         except RuntimeError as error:
             if "not supported" not in str(error):
                 failures.append(path.name)
             print(f"{'skipped:' if 'not supported' in str(error) else 'FAILED'} {error}"[:300])
+        sys.stdout.flush()
 
 
 def make_golden(folder):

@@ -202,9 +202,11 @@ static void table_case(const cJSON *c, waio_type type, const char *key)
     expect_codes(graph, y, get(c, "input"), 1, c, key);
 }
 
+/* Softmax in fixed point, logistic by a table: the desktop runtime's reference kernels. */
 static void table_8_case(const cJSON *c)
 {
-    table_case(c, WAIO_S8, "output_lut_float");
+    bool softmax = get(c, "op")->valuestring[0] == 's';
+    table_case(c, WAIO_S8, softmax ? "output_fixed_point" : "output_lut_float");
 }
 
 static void int16_case(const cJSON *c)

@@ -88,6 +88,50 @@ static void dense_case(const cJSON *c, waio_type type)
     expect(graph, y, c, "input", (int64_t)vectors_number(c, "batch"), true);
 }
 
+/* One input at its zero point, weights of 1: the biases are the sums. Dense layers must also differ
+ * from single rounding. */
+static void sums_case(const cJSON *c, waio_op op)
+{
+    const char *name = cJSON_GetObjectItem(c, "type")->valuestring;
+    bool u8 = strcmp(name, "u8") == 0, wide = vectors_number(c, "bias_bits") == 64;
+    waio_type type = strcmp(name, "s16") == 0 ? WAIO_S16 : WAIO_S8;
+    int64_t sum[MOST], one[MOST], want[MOST], count = list(c, "sums", sum);
+    int scales = (int)vectors_number(c, "scales");
+    double input_scale = vectors_number(c, "input_scale");
+    float scale[MOST], bias_scale[MOST];
+    int32_t zero = 0, got[MOST];
+    bool conv = op == WAIO_OP_CONV2D;
+    waio_graph *graph =
+        refq_graph(conv ? WAIO_SHAPE(1, 1, 1, 1) : WAIO_SHAPE(1, 1), type, input_scale, 0);
+    waio_node node = {.op = op, .input_count = 3, .clamp = WAIO_NO_CLAMP};
+
+    list(c, "output", want);
+    for (int i = 0; i < count && i < MOST; i++) {
+        one[i] = 1;
+        scale[i] = (float)vectors_number(c, "filter_scale");
+        bias_scale[i] = (float)input_scale * scale[i];
+    }
+    if (conv)
+        node.conv = (waio_conv_params){{1, 1}, {1, 1}, {0, 0, 0, 0}, 1};
+    node.input[0] = graph->input;
+    node.input[1] = refq_codes(graph, conv ? WAIO_SHAPE(count, 1, 1, 1) : WAIO_SHAPE(count, 1),
+                               WAIO_S8, scale, scales, one);
+    graph->value[node.input[1]].params.u8 = u8;
+    node.input[2] =
+        refq_codes(graph, WAIO_SHAPE(count), wide ? WAIO_S64 : WAIO_S32, bias_scale, scales, sum);
+    int y = refq_node(graph, node, type, vectors_number(c, "output_scale"), 0), once = 0;
+    CHECK_OK(refq_run(graph, y, 1, &zero, got));
+    for (int i = 0; i < count; i++)
+        CHECK(got[i] == want[i], "%s %s: the sum %lld is %d, expected %d", waio_op_name(op), name,
+              (long long)sum[i], got[i], (int)want[i]);
+    graph->requant = WAIO_REQUANT_SINGLE;
+    CHECK_OK(refq_run(graph, y, 1, &zero, got));
+    for (int i = 0; i < count; i++)
+        once += got[i] != want[i];
+    CHECK(conv || once > 0, "dense %s: the sums tell no rules apart", name);
+    waio_graph_free(graph);
+}
+
 static void unary_case(const cJSON *c, waio_node node, double output_scale, bool distinct)
 {
     int count = cJSON_GetArraySize(cJSON_GetObjectItem(c, "input"));
@@ -96,6 +140,18 @@ static void unary_case(const cJSON *c, waio_node node, double output_scale, bool
     int y = refq_node(graph, node, WAIO_S16, output_scale, 0);
 
     expect(graph, y, c, "input", 1, distinct);
+}
+
+/* Rows in which the runtime's other kernels, by a table of floats, give another code. */
+static void softmax_8_case(const cJSON *c)
+{
+    int count = cJSON_GetArraySize(cJSON_GetObjectItem(c, "input"));
+    waio_graph *graph =
+        refq_graph(WAIO_SHAPE(1, count), WAIO_S8, vectors_number(c, "input_scale"), 0);
+    waio_node node = {.op = WAIO_OP_SOFTMAX, .axis = {1}, .clamp = WAIO_NO_CLAMP};
+    int y = refq_node(graph, node, WAIO_S8, 1.0 / 256, -128);
+
+    expect(graph, y, c, "input", 1, false);
 }
 
 static void run_case(const cJSON *c)
@@ -108,9 +164,15 @@ static void run_case(const cJSON *c)
         dense_case(c, WAIO_S16);
     else if (strcmp(op, "dense_8") == 0)
         dense_case(c, WAIO_S8);
+    else if (strcmp(op, "dense_sums") == 0)
+        sums_case(c, WAIO_OP_DENSE);
+    else if (strcmp(op, "conv2d_sums") == 0)
+        sums_case(c, WAIO_OP_CONV2D);
     else if (strcmp(op, "relu6_16") == 0)
         unary_case(c, (waio_node){.op = WAIO_OP_CLIP, .clamp = {0, 6}},
                    vectors_number(c, "output_scale"), true);
+    else if (strcmp(op, "softmax_8") == 0)
+        softmax_8_case(c);
     else if (strcmp(op, "softmax_16") == 0)
         unary_case(c, (waio_node){.op = WAIO_OP_SOFTMAX, .axis = {1}, .clamp = WAIO_NO_CLAMP},
                    1.0 / 32768, false);
@@ -132,7 +194,7 @@ int main(void)
         run_case(c);
         seen++;
     }
-    CHECK(seen == 14, "%d cases, expected 14", seen);
+    CHECK(seen == 42, "%d cases, expected 42", seen);
     cJSON_Delete(json);
     return waio_check_result();
 }

@@ -78,26 +78,14 @@ static void test_against_real(void)
     }
 }
 
-__extension__ typedef __int128 wide;
-
-/* 64-bit sums, rounded once with all 31 bits: against the same in 128 bits. */
-static void test_once_64(void)
+/* The float rule: ties away from zero, sums beyond 32 bits, results limited to 32 bits. */
+static void test_by_real(void)
 {
-    waio_rng rng = {6};
-
-    for (int i = 0; i < 200000; i++) {
-        int64_t x = (int64_t)(waio_rng_next(&rng) >> 16) - (INT64_C(1) << 47);
-        int width = (int)waio_rng_below(&rng, 47);
-        double real = ldexp((double)waio_rng_unit(&rng) + 0.5, (int)waio_rng_below(&rng, 38) - 31);
-        x = x / (INT64_C(1) << width);
-        waio_multiplier m = waio_multiplier_of(real);
-        if (fabs((double)x * real) > 2147483000.0)
-            continue;
-        int total = 31 - m.shift;
-        wide want = ((wide)x * m.m + (INT64_C(1) << (total - 1))) >> total;
-        int32_t y = waio_multiply_once_64(x, m);
-        CHECK(y == (int32_t)want, "%lld * (%d, %d) is %d", (long long)x, m.m, m.shift, y);
-    }
+    CHECK(waio_multiply_by_real(1, 0.5) == 1 && waio_multiply_by_real(-1, 0.5) == -1, "ties");
+    CHECK(waio_multiply_by_real(3, 1.0 / 6) == 1, "a sixth is a tie in float64 only");
+    CHECK(waio_multiply_by_real(-(INT64_C(1) << 40), 0x1p-20) == -(1 << 20), "large sums");
+    CHECK(waio_multiply_by_real(INT64_C(1) << 47, 1) == INT32_MAX, "saturates");
+    CHECK(waio_multiply_by_real(-(INT64_C(1) << 47), 1e300) == INT32_MIN, "saturates");
 }
 
 /* The ends of every range, where nothing may overflow (UBSan watches). */
@@ -139,7 +127,7 @@ static void test_bounds(void)
 int main(void)
 {
     test_vectors();
-    test_once_64();
+    test_by_real();
     test_extremes();
     test_bounds();
     test_against_real();

@@ -12,10 +12,10 @@ static waio_status refuse(const waio_node *node, const char *what)
     return waio_error(WAIO_EUNSUPPORTED, "integer %s: %s", waio_op_name(node->op), what);
 }
 
-static bool scales_are_sound(const waio_value_params *p)
+static bool scales_are_sound(const waio_value_params *p, bool weight)
 {
     for (int i = 0; i < p->count; i++)
-        if (!(p->scale[i] > 0) || !isfinite(p->scale[i]))
+        if (!isfinite(p->scale[i]) || !(weight ? p->scale[i] >= 0 : p->scale[i] > 0))
             return false;
     return p->count >= 1;
 }
@@ -26,7 +26,7 @@ static bool is_activation(const waio_value *value)
     const waio_value_params *p = &value->params;
 
     if ((value->type != WAIO_S8 && value->type != WAIO_S16) || p->count != 1 ||
-        !scales_are_sound(p) || p->bits < 2 || p->bits > (value->type == WAIO_S8 ? 8 : 16))
+        !scales_are_sound(p, false) || p->bits < 2 || p->bits > (value->type == WAIO_S8 ? 8 : 16))
         return false;
     int32_t z = p->zero_point[0];
     return value->type == WAIO_S8 ? z >= waio_params_lo(p) && z <= waio_params_hi(p) : z == 0;
@@ -48,10 +48,10 @@ static waio_status check_weight(const waio_node *node, const waio_value *x, cons
         return refuse(node, "the weight must be a constant of s8, or of s16 with s16 activations");
     if (p->count != 1 && (p->axis != 0 || p->count != w->shape.dim[0]))
         return refuse(node, "the weight's scales run along another axis than the output channels");
-    if (!scales_are_sound(p))
-        return refuse(node, "the weight has a scale that is not positive");
+    if (!scales_are_sound(p, true)) /* converters write 0 for channels of zeros */
+        return refuse(node, "the weight has a negative scale");
     for (int c = 0; c < p->count; c++)
-        if (p->zero_point[c] != 0)
+        if (p->zero_point[c] != 0 && !(p->u8 && p->count == 1))
             return refuse(node, "the weight has a zero point that is not 0");
     return WAIO_OK;
 }
@@ -151,6 +151,15 @@ static bool keeps_params(waio_op op)
            op == WAIO_OP_MAXIMUM;
 }
 
+/* Positions are counted in 1/1024 of a cell, in 32 bits. */
+static waio_status check_resize(const waio_node *node, const waio_value *x, const waio_value *y)
+{
+    for (int i = 1; i < 3; i++)
+        if (x->shape.dim[i] > 1 << 20 || y->shape.dim[i] > 1 << 20)
+            return refuse(node, "images of at most 1,048,576 rows and columns are supported");
+    return WAIO_OK;
+}
+
 /* Softmax and logistic have fixed parameters, since their results lie in [0, 1]. */
 static waio_status check_output_range(const waio_graph *graph, const waio_node *node)
 {
@@ -186,5 +195,7 @@ waio_status waio_refq_check(const waio_graph *graph, const waio_node *node)
     }
     if (node->op == WAIO_OP_SOFTMAX || node->op == WAIO_OP_LOGISTIC)
         return check_output_range(graph, node);
+    if (node->op == WAIO_OP_RESIZE)
+        return check_resize(node, &graph->value[node->input[0]], y);
     return WAIO_OK;
 }

@@ -1,8 +1,17 @@
-/* Integer conv2d and dense: acc = sum of w * (x - z_in) + bias; cells of padding add nothing; the
- * accumulator is requantized by s_in * s_w[c] / s_out, moved by z_out and clamped.
+/* Integer conv2d and dense: acc = sum of (w - z_w) * (x - z_in) + bias; cells of padding add
+ * nothing; the accumulator is requantized by s_in * s_w[c] / s_out, moved by z_out and clamped.
  *
  * The numbers x - z_in that one sum runs over are brought together first, in the order of the
- * weight's codes and with zeros for padding, so that every sum is one loop over two arrays. */
+ * weight's codes and with zeros for padding, so that every sum is one loop over two arrays. Only
+ * weights of uint8 files have a zero point: z_w times the sum of those numbers is taken off.
+ *
+ * WAIO_REQUANT_TFLITE has a rule of its own for dense layers: the accumulator times s_in * s_w /
+ * s_out, all in float64, rounded half away from zero; for int8, uint8 and int16, weights of one
+ * scale and of one per channel, biases of 32 and 64 bits. Seen with ai-edge-litert 2.3.0's
+ * reference kernels: of 40,000 accumulators next to and at ties, up to 2^38 large and of both
+ * signs, this rule gave every output; the integer rules, with 31-bit multipliers, missed some of
+ * each kind (the cases dense_* of tests/data/vectors/litert_rules.json are from these). Its
+ * convolutions follow the integer rules by their accumulator's width. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,11 +28,12 @@ typedef struct weighted {
     const waio_refq_call *call;
     channel *channel;    /* one per output channel */
     int16_t *operand;    /* x - z_in of one sum: `products` of them, for every group */
+    int32_t weight_zero; /* z_w */
     int64_t products;    /* per sum */
     bool fits;           /* 32 bits hold every partial sum */
     bool wide;           /* accumulators of 64 bits */
     int64_t least, most; /* that the accumulator holds */
-    bool once;           /* the desktop runtime's dense layer: rounds once */
+    bool in_float64;     /* requantized so */
     waio_refq_limits limits;
 } weighted;
 
@@ -66,9 +76,19 @@ static bool sums_fit(const waio_refq_call *call, int64_t products)
     return call->in[1].type == WAIO_S8 && products <= (INT32_MAX - top) / (128 * x);
 }
 
-static weighted weighted_of(const waio_refq_call *call)
+/* s_in * s_w / s_out of channel `c`. Convolutions of uint8 files round the product to float32. */
+static double multiplier_of(const waio_refq_call *call, int64_t c)
 {
     const waio_value_params *w = &call->in[1].params;
+    double product = (double)call->in[0].params.scale[0] * (double)w->scale[w->count == 1 ? 0 : c];
+
+    if (w->u8 && call->node->op == WAIO_OP_CONV2D)
+        product = (double)(float)product;
+    return product / (double)call->out.params.scale[0];
+}
+
+static weighted weighted_of(const waio_refq_call *call)
+{
     const waio_type *bias = call->node->input_count == 3 ? &call->in[2].type : NULL;
     int64_t channels = call->in[1].shape.dim[0];
     bool wide = waio_refq_sum_bits(call->in[0].type, call->in[1].type, bias) == 64;
@@ -76,10 +96,8 @@ static weighted weighted_of(const waio_refq_call *call)
     int64_t products = products_of(&call->in[1].shape);
 
     for (int64_t c = 0; c < channels; c++) {
-        double real = (double)call->in[0].params.scale[0] *
-                      (double)w->scale[w->count == 1 ? 0 : c] / (double)call->out.params.scale[0];
-        per[c].real = real;
-        per[c].multiplier = waio_multiplier_of(real);
+        per[c].real = multiplier_of(call, c);
+        per[c].multiplier = waio_multiplier_of(per[c].real);
     }
     return (weighted){.call = call,
                       .channel = per,
@@ -89,8 +107,10 @@ static weighted weighted_of(const waio_refq_call *call)
                       .wide = wide,
                       .least = wide ? -(INT64_C(1) << 47) : INT32_MIN,
                       .most = wide ? INT64_C(1) << 47 : INT32_MAX,
-                      .once =
-                          call->requant == WAIO_REQUANT_TFLITE && call->node->op == WAIO_OP_DENSE,
+                      .weight_zero = call->in[1].params.zero_point[0],
+                      .in_float64 =
+                          call->requant == WAIO_REQUANT_FLOAT ||
+                          (call->requant == WAIO_REQUANT_TFLITE && call->node->op == WAIO_OP_DENSE),
                       .limits = waio_refq_output_limits(call)};
 }
 
@@ -124,22 +144,27 @@ static int64_t dot_16x16(const int16_t *x, const int16_t *w, int64_t count)
 /* A sum of channel `c` as a code, without its zero point. */
 static int32_t requantize(const weighted *k, int64_t acc, const channel *c)
 {
-    waio_requant requant = k->call->requant;
-
-    if (!k->wide)
-        return waio_multiply_by_quantized((int32_t)acc, c->multiplier, c->real,
-                                          k->once ? WAIO_REQUANT_SINGLE : requant);
-    if (requant == WAIO_REQUANT_FLOAT)
+    if (k->in_float64)
         return waio_multiply_by_real(acc, c->real);
-    return k->once ? waio_multiply_once_64(acc, c->multiplier)
-                   : waio_multiply_by_quantized_64(acc, c->multiplier);
+    return k->wide
+               ? waio_multiply_by_quantized_64(acc, c->multiplier)
+               : waio_multiply_by_quantized((int32_t)acc, c->multiplier, c->real, k->call->requant);
 }
 
-/* The code of channel `c`, its operand at `x`. */
-static int32_t code_of(const weighted *k, const int16_t *x, int64_t c)
+/* What the weights' zero point takes off every sum over the operand at `x`. */
+static int64_t offset_of(const weighted *k, const int16_t *x)
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < k->products && k->weight_zero; i++)
+        sum += x[i];
+    return sum * k->weight_zero;
+}
+
+/* The code of channel `c`, its operand at `x`, whose sum has `offset` taken off. */
+static int32_t code_of(const weighted *k, const int16_t *x, int64_t offset, int64_t c)
 {
     const waio_refq_tensor *w = &k->call->in[1];
-    int64_t at = c * k->products, acc = bias_of(k->call, c);
+    int64_t at = c * k->products, acc = bias_of(k->call, c) - offset;
 
     if (k->fits)
         acc += dot_short(x, (const int8_t *)w->data + at, k->products);
@@ -214,15 +239,17 @@ void waio_refq_conv2d(const waio_refq_call *call)
 {
     const int64_t *out = call->out.shape.dim;
     weighted k = weighted_of(call);
-    int64_t per_group = out[3] / call->node->conv.groups, y = 0;
+    int64_t per_group = out[3] / call->node->conv.groups, offset = 0, y = 0;
 
     for (int64_t n = 0; n < out[0]; n++)
         for (int64_t oy = 0; oy < out[1]; oy++)
             for (int64_t ox = 0; ox < out[2]; ox++) {
                 load_patch(&k, (place){n, oy, ox});
-                for (int64_t c = 0; c < out[3]; c++, y++)
-                    waio_refq_store(call, y,
-                                    code_of(&k, k.operand + c / per_group * k.products, c));
+                for (int64_t c = 0; c < out[3]; c++, y++) {
+                    const int16_t *x = k.operand + c / per_group * k.products;
+                    offset = c % per_group ? offset : offset_of(&k, x);
+                    waio_refq_store(call, y, code_of(&k, x, offset, c));
+                }
             }
 }
 
@@ -234,7 +261,8 @@ void waio_refq_dense(const waio_refq_call *call)
 
     for (int64_t r = 0; r < rows; r++) {
         load(k.operand, &call->in[0], r * k.products, k.products);
+        int64_t offset = offset_of(&k, k.operand);
         for (int64_t o = 0; o < outputs; o++)
-            waio_refq_store(call, r * outputs + o, code_of(&k, k.operand, o));
+            waio_refq_store(call, r * outputs + o, code_of(&k, k.operand, offset, o));
     }
 }

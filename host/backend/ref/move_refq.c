@@ -12,6 +12,40 @@ static int64_t product(const waio_shape *shape, int from, int to)
     return n;
 }
 
+/* How the codes of one input of concat become the output's: not at all, by requantization, or, of
+ * uint8 files, in float32 on the codes that stand in the file. */
+typedef struct conversion {
+    bool same, u8;
+    waio_multiplier multiplier;
+    double real;
+    float scale, bias;
+} conversion;
+
+static conversion conversion_of(const waio_value_params *in, const waio_value_params *out)
+{
+    double real = (double)in->scale[0] / (double)out->scale[0];
+    float scale = in->scale[0] * (1.0f / out->scale[0]);
+
+    return (conversion){.same = real == 1 && in->zero_point[0] == out->zero_point[0],
+                        .u8 = out->u8,
+                        .multiplier = waio_multiplier_of(real),
+                        .real = real,
+                        .scale = scale,
+                        .bias = -(float)(in->zero_point[0] + 128) * scale};
+}
+
+/* `code` without its zero point in units of the output. */
+static int32_t convert(const waio_refq_call *call, const conversion *c, int32_t code, int32_t z)
+{
+    if (c->same)
+        return code - z;
+    if (c->u8) {
+        float moved = roundf((float)(code + 128) * c->scale + c->bias);
+        return (int32_t)waio_clampf(moved, -512, 512);
+    }
+    return waio_multiply_by_quantized(code - z, c->multiplier, c->real, call->requant);
+}
+
 void waio_refq_concat(const waio_refq_call *call)
 {
     const waio_value_params *out = &call->out.params;
@@ -24,14 +58,11 @@ void waio_refq_concat(const waio_refq_call *call)
         const waio_refq_tensor *x = &call->in[k];
         int64_t part = product(&x->shape, axis, x->shape.rank);
         int64_t period = product(&x->shape, 0, axis);
-        double real = (double)x->params.scale[0] / (double)out->scale[0];
-        bool same = real == 1 && x->params.zero_point[0] == out->zero_point[0];
-        waio_multiplier m = waio_multiplier_of(real);
+        conversion to = conversion_of(&x->params, out);
         for (int64_t r = 0; r < rows; r++)
             for (int64_t i = 0; i < part; i++) {
-                int32_t code = waio_refq_code(x, r % period * part + i) - x->params.zero_point[0];
-                if (!same)
-                    code = waio_multiply_by_quantized(code, m, real, call->requant);
+                int32_t code = convert(call, &to, waio_refq_code(x, r % period * part + i),
+                                       x->params.zero_point[0]);
                 waio_refq_store(call, r * row + start + i,
                                 waio_finish_code(code, out->zero_point[0], limits.lo, limits.hi));
             }

@@ -1,5 +1,6 @@
 /* Integer pooling, mean and sum. Averages divide the sum of codes by the number of real cells, half
- * away from zero; mean and sum over axes requantize where scales differ. */
+ * away from zero (codes of uint8 files, which are not negative there, up); mean and sum over axes
+ * requantize where scales differ. */
 #include "backend/ref/refq.h"
 
 /* The window of an output cell: real cells [y0, y1) x [x0, x1), and all that count, which with
@@ -49,6 +50,8 @@ static int64_t window_average(const waio_refq_call *call, window w, int64_t n, i
     for (int64_t y = w.y0; y < w.y1; y++)
         for (int64_t x = w.x0; x < w.x1; x++)
             sum += waio_refq_code(&call->in[0], ((n * in[1] + y) * in[2] + x) * in[3] + ch);
+    if (call->out.params.u8)
+        return (sum + 128 * w.cells + w.cells / 2) / w.cells - 128;
     return sum > 0 ? (sum + w.cells / 2) / w.cells : (sum - w.cells / 2) / w.cells;
 }
 

@@ -5,6 +5,8 @@
  *   16x8   S16 symmetric activations, S8 weights; sums have the bias's width, 64 bits without one
  *   16x16  S16 activations and weights, sums and biases of 64 bits
  * S8 holds 2 to 8 bits, S16 2 to 16. Weights are symmetric, with a scale per output channel or one.
+ * Codes of uint8 files (params.u8) are S8, 128 lower than there; their weights have a zero point,
+ * and some ops round as TensorFlow Lite does for that type, on the codes that stand in the file.
  *
  * Sums: |w| <= 128 and |x - z| <= 255 make a product of at most 32,640, so 32 bits hold 65,793
  * products (65,535 of them leave 8.4 million for the bias). Longer sums run in 64 bits, and a sum

@@ -1,35 +1,71 @@
-/* Integer softmax. 8 bits, as the desktop runtime has it: a table of 256 floats, t[k] = exp(-s *
- * (255 - k)), looked up by distance from the row's largest code. 16 bits: tables of exp on [-10, 0]
- * and of 1 / (1 + x) on [0, 1] in units of 2^-15, 512 steps of 128 codes with lines between them.
- */
+/* Integer softmax. 8 bits, as TensorFlow Lite's reference kernel has it: exponentials of the
+ * distances from the row's largest code and one over their sum in 32-bit fixed point
+ * (kernels/qexp.h). The runtime's other kernels look a float table up instead: one code in some
+ * 100,000 then differs by one. 16 bits: tables of exp on [-10, 0] and of 1 / (1 + x) on [0, 1] in
+ * units of 2^-15, 512 steps of 128 codes with lines between them. */
 #include <math.h>
 
 #include "backend/ref/refq.h"
+#include "kernels/qexp.h"
+
+/* ---- 8 bits ---- */
+
+/* How a distance between codes becomes an exponent: by a multiplier, in units of 2^-26; distances
+ * below `least` are e^-31 and less, and count as nothing. */
+typedef struct distances {
+    waio_multiplier multiplier;
+    int32_t least;
+} distances;
+
+static distances distances_of(float scale)
+{
+    waio_multiplier m = waio_multiplier_of((double)scale * (1 << 26));
+    double radius = floor(ldexp(31, 26 - (m.shift > 0 ? m.shift : 0)));
+
+    return (distances){m, radius > 255 ? -255 : -(int32_t)radius};
+}
+
+/* e^distance in units of 2^-31. */
+static int32_t exp_8(const distances *d, int32_t distance)
+{
+    if (distance < d->least)
+        return 0;
+    return waio_exp_of_negative(
+        waio_multiply_by_quantized(distance, d->multiplier, 0, WAIO_REQUANT_DOUBLE));
+}
+
+static void softmax_row_8(const waio_refq_call *call, const distances *d, int64_t at, int64_t width)
+{
+    int32_t top = INT32_MIN;
+    int64_t sum = 0; /* in units of 2^-19 */
+
+    for (int64_t i = at; i < at + width; i++) {
+        int32_t code = waio_refq_code(&call->in[0], i);
+        top = code > top ? code : top;
+    }
+    for (int64_t i = at; i < at + width; i++)
+        sum += waio_rounding_divide_by_power_of_two(exp_8(d, waio_refq_code(&call->in[0], i) - top),
+                                                    12);
+    uint32_t total = (uint32_t)waio_refq_narrow(call, sum);
+    int zeros = __builtin_clz(total), shift = 12 - zeros + 31 - 8;
+    int32_t over_one = (int32_t)((total << zeros) - (UINT32_C(1) << 31)); /* sum / 2^n - 1 */
+    int32_t reciprocal = waio_reciprocal_of_one_plus(over_one);
+    for (int64_t i = at; i < at + width; i++) {
+        int32_t y = waio_saturating_rounding_doubling_high_mul(
+            reciprocal, exp_8(d, waio_refq_code(&call->in[0], i) - top));
+        y = shift > 31 ? 0 : waio_rounding_divide_by_power_of_two(y, shift);
+        waio_refq_store(call, i, waio_clampi(y - 128, -128, 127));
+    }
+}
 
 static void softmax_8(const waio_refq_call *call)
 {
     int64_t width = call->out.shape.dim[call->out.shape.rank - 1];
     int64_t rows = waio_shape_count(&call->out.shape) / width;
-    float table[256];
+    distances d = distances_of(call->in[0].params.scale[0]);
 
-    for (int k = 0; k < 256; k++)
-        table[k] = expf(-call->in[0].params.scale[0] * (float)(255 - k));
-    for (int64_t r = 0; r < rows; r++) {
-        int32_t top = -128;
-        float sum = 0;
-        for (int64_t i = 0; i < width; i++) {
-            int32_t code = waio_refq_code(&call->in[0], r * width + i);
-            top = code > top ? code : top;
-        }
-        for (int64_t i = 0; i < width; i++)
-            sum += table[255 - top + waio_refq_code(&call->in[0], r * width + i)];
-        float inverse = 1.0f / (sum / 256.0f);
-        for (int64_t i = 0; i < width; i++) {
-            float t = table[255 - top + waio_refq_code(&call->in[0], r * width + i)];
-            waio_refq_store(call, r * width + i,
-                            waio_clampi((int32_t)roundf(t * inverse) - 128, -128, 127));
-        }
-    }
+    for (int64_t r = 0; r < rows; r++)
+        softmax_row_8(call, &d, r * width, width);
 }
 
 /* ---- 16 bits ---- */
