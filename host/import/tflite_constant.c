@@ -23,6 +23,8 @@ static int64_t code_at(const waio_tfl *tfl, const waio_tfl_tensor *tensor, uint3
         return byte[k] - 128;
     case WAIO_TFL_S8:
         return (int8_t)byte[k];
+    case WAIO_TFL_S4: /* the lower half comes first */
+        return (int8_t)(byte[k / 2] << (k % 2 ? 0 : 4)) >> 4;
     case WAIO_TFL_S16:
         return (int16_t)(byte[2 * (size_t)k] | byte[2 * (size_t)k + 1] << 8);
     case WAIO_TFL_S32:

@@ -241,6 +241,52 @@ done:
     return st;
 }
 
+/* Whether operand 1 is a constant of one number; a node of operand 0 alone then. */
+static waio_status read_bound(bool *is_bound, float *bound, waio_tfl *tfl,
+                              const waio_tfl_operator *op, waio_node *node)
+{
+    waio_status st = WAIO_OK;
+    waio_tfl_tensor *x = NULL, *y = NULL;
+
+    WAIO_TRY(st, waio_tfl_required(&y, tfl, op, 1));
+    *is_bound = y->data.at && waio_shape_count(&y->shape) == 1;
+    if (!*is_bound)
+        return WAIO_OK;
+    WAIO_TRY(st, waio_tfl_number(bound, tfl, y));
+    WAIO_TRY(st, waio_tfl_first(&x, tfl, op, node));
+done:
+    return st;
+}
+
+waio_status waio_tfl_op_maximum(waio_tfl *tfl, const waio_tfl_operator *op, waio_node *node)
+{
+    waio_status st = WAIO_OK;
+    bool is_bound = false;
+    float bound = 0;
+
+    WAIO_TRY(st, read_bound(&is_bound, &bound, tfl, op, node));
+    if (!is_bound)
+        return waio_tfl_all(tfl, op, node);
+    node->op = WAIO_OP_CLIP;
+    node->clamp = (waio_clamp){bound, INFINITY};
+done:
+    return st;
+}
+
+waio_status waio_tfl_op_minimum(waio_tfl *tfl, const waio_tfl_operator *op, waio_node *node)
+{
+    waio_status st = WAIO_OK;
+    bool is_bound = false;
+    float bound = 0;
+
+    WAIO_TRY(st, read_bound(&is_bound, &bound, tfl, op, node));
+    if (!is_bound)
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "supported is the minimum with a constant of one number");
+    node->clamp = (waio_clamp){-INFINITY, bound};
+done:
+    return st;
+}
+
 waio_status waio_tfl_op_relu(waio_tfl *tfl, const waio_tfl_operator *op, waio_node *node)
 {
     node->clamp = (waio_clamp){0, INFINITY};

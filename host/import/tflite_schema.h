@@ -32,7 +32,8 @@ typedef enum waio_tfl_type {
     WAIO_TFL_S64 = 4,
     WAIO_TFL_BOOL = 6,
     WAIO_TFL_S16 = 7,
-    WAIO_TFL_S8 = 9
+    WAIO_TFL_S8 = 9,
+    WAIO_TFL_S4 = 17
 } waio_tfl_type;
 
 #endif

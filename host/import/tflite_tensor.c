@@ -16,7 +16,7 @@ static const waio_tfl_row types[] = {
     {5, "string", 0, WAIO_F32, 0, 0, 0},
     {WAIO_TFL_BOOL, "bool", 0, WAIO_F32, 0, 0, 0},
     {10, "float64", 0, WAIO_F32, 0, 0, 0},
-    {17, "int4", 0, WAIO_F32, 0, 0, 0},
+    {WAIO_TFL_S4, "int4", 1, WAIO_S8, 4, -8, 7}, /* two to a byte */
     {18, "bfloat16", 0, WAIO_F32, 0, 0, 0},
     {19, "int2", 0, WAIO_F32, 0, 0, 0},
 };
@@ -66,6 +66,12 @@ done:
     return st;
 }
 
+static size_t data_bytes(const waio_tfl_row *type, int64_t count)
+{
+    size_t bytes = (size_t)count * type->bytes;
+    return type->type == WAIO_TFL_S4 ? (bytes + 1) / 2 : bytes;
+}
+
 static waio_status read_data(waio_tfl_tensor *tensor, const waio_flatbuf *file,
                              const waio_flat_table *table, const waio_flat_vector *buffers)
 {
@@ -86,9 +92,9 @@ static waio_status read_data(waio_tfl_tensor *tensor, const waio_flatbuf *file,
     tensor->outside = variable != 0 || sparsity.at != 0 || offset > 1;
     if (tensor->data.count == 0 || tensor->outside)
         tensor->data = (waio_flat_vector){0};
-    else if (type && type->bytes && count >= 0 && tensor->data.count != (size_t)count * type->bytes)
+    else if (type && type->bytes && count >= 0 && tensor->data.count != data_bytes(type, count))
         WAIO_FAIL(st, WAIO_EINPUT, "%u bytes of data at byte %zu, its shape asks for %zu",
-                  tensor->data.count, tensor->data.at, (size_t)count * type->bytes);
+                  tensor->data.count, tensor->data.at, data_bytes(type, count));
 done:
     return st;
 }
@@ -129,7 +135,8 @@ waio_status waio_tfl_value_type(const waio_tfl_row **row, const waio_tfl_tensor 
     if (!*row || !(*row)->bytes)
         return waio_error(WAIO_EUNSUPPORTED,
                           "tensor \"%s\" is of %s (type %d); supported are float32, float16 "
-                          "weights, int8, uint8, int16, and biases of int32 and int64",
+                          "weights, int8, uint8, int16, int4 weights, and biases of int32 and "
+                          "int64",
                           tensor->name, *row ? (*row)->name : "a type unknown here", tensor->type);
     if (waio_shape_count(&tensor->shape) < 0)
         return waio_error(WAIO_EUNSUPPORTED, "tensor \"%s\" has the shape %s, which is not fixed",
@@ -184,6 +191,11 @@ waio_status waio_tfl_set_type(waio_tfl *tfl, int id, const waio_tfl_tensor *tens
     WAIO_TRY(st, waio_tfl_value_type(&row, tensor));
     if (row->ours == WAIO_F32)
         goto done;
+    if (row->type == WAIO_TFL_S4)
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED,
+                  "tensor \"%s\" holds activations of int4; supported are "
+                  "weights",
+                  tensor->name);
     if (tensor->scale.count != 1)
         WAIO_FAIL(st, WAIO_EUNSUPPORTED, "tensor \"%s\" has %u scales, supported is one",
                   tensor->name, tensor->scale.count);

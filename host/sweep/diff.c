@@ -169,10 +169,15 @@ static const waio_node *quantized_form(const waio_graph *graph, int n)
     return node;
 }
 
+/* Node `left` and what is called as its codes are, else what is called as itself. */
 static void add_pair(comparison *c, int left, int right, waio_arena *arena)
 {
-    const waio_node *a = quantized_form(c->side[0].graph, left);
-    const waio_node *b = quantized_form(c->side[1].graph, right);
+    const waio_graph *from = c->side[0].graph, *to = c->side[1].graph;
+    const waio_node *a = quantized_form(from, left), *b = quantized_form(to, right);
+
+    for (int n = 0; n < to->node_count; n++)
+        if (strcmp(to->value[to->node[n].output].name, from->value[a->output].name) == 0)
+            b = quantized_form(to, n);
     const waio_value *x = &c->side[0].graph->value[a->output];
     const waio_value *y = &c->side[1].graph->value[b->output];
 

@@ -201,7 +201,9 @@ static void test_refused(void)
     REFUSED(net.op[0].input[1] = 9, WAIO_EINPUT, "tensor 9 is named, there are 4");
     REFUSED(net.op[0].input[0] = -1, WAIO_EINPUT, "input 0 is missing");
     REFUSED(net.op[0].output = 0, WAIO_EINPUT, "has its numbers already");
-    REFUSED(net.tensor[1].type = S4, WAIO_EUNSUPPORTED, "int4");
+    REFUSED(net.tensor[1].type = S4, WAIO_EINPUT, "8 bytes of data");
+    REFUSED(net.tensor[0].type = S4;
+            net.tensor[3].type = S4, WAIO_EUNSUPPORTED, "holds activations of int4");
     REFUSED(net.tensor[1].data = NULL, WAIO_EUNSUPPORTED, "is computed, expected a constant");
     REFUSED(net.tensor[1].bytes = 7, WAIO_EINPUT, "tensor \"t1\": 7 bytes of data");
     REFUSED(net.tensor[1].axis = 3, WAIO_EUNSUPPORTED, "2 scales along dimension 3");
