@@ -21,29 +21,31 @@ except ImportError as error:
 WAIO = os.environ["WAIO"]
 BUILD = Path(os.environ["WAIO_BUILD"])
 CIFAR_IMAGES = int(os.environ.get("WAIO_TEST_CIFAR_IMAGES", "50"))
-PER_FILE = 30730000 // 10000
 
 # Precisions as `waio quantize` takes them.
 CHOICES = [
     "w=8 a=8 i=8 o=8",
-    "w=8 a=8 i=32 o=32",
-    "w=8 a=16 i=16 o=16",
-    "w=8 a=8 i=16 o=8",
-    "w=8 a=16 i=8 o=16",
+    "w=8 a=16 i=8 o=8",
     "w=4 a=8 i=8 o=8",
     "w=4 a=8 i=4 o=4 gran=layer",
     "w=3 a=5 i=6 o=7",
     "w=2 a=2 i=2 o=2",
-    "w=5 a=11 i=8 o=13",
-    "w=8 a=8 i=8 o=8 first_n=2",
+    "w=5 a=11 i=8 o=7",
     "w=8 a=8 i=8 o=8 asym=symmetric",
+    "w=8 a=8 i=32 o=32",
+    "w=8 a=16 i=8 o=32",
+    "w=8 a=8 i=8 o=8 first_n=2",
     "w=f16 a=32 i=f16 o=f16",
     "w=8 a=32 i=8 o=8",
     "w=32 a=8 i=8 o=8",
     "w=32 a=32 i=32 o=32",
 ]
+EXACT = 8  # so many of them compute with codes alone
 # Networks of floats agree within rounding; this share of the largest output.
 FLOAT_SHARE = 2e-5
+# What the format cannot hold is refused.
+REFUSED = {"w=8 a=16 i=16 o=8": "TensorFlow Lite has at most 8",
+           "w=8 a=8 i=8 o=8 wsym=asymmetric": "wsym=symmetric"}
 
 
 def waio(*arguments):
@@ -53,18 +55,10 @@ def waio(*arguments):
     return done.stdout
 
 
-def interpreter(path, batch, resolver=OpResolverType.BUILTIN_REF):
-    it = Interpreter(model_path=str(path), experimental_op_resolver_type=resolver)
-    it.resize_tensor_input(it.get_input_details()[0]["index"], (batch, *IMAGE))
-    it.allocate_tensors()
-    return it
-
-
-IMAGE = (32, 32, 3)
-
-
 def run_litert(path, images):
-    it = interpreter(path, len(images))
+    it = Interpreter(model_path=str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    it.resize_tensor_input(it.get_input_details()[0]["index"], images.shape)
+    it.allocate_tensors()
     given, got = it.get_input_details()[0], it.get_output_details()[0]
     if given["dtype"] != np.float32:
         scale, zero = given["quantization"]
@@ -89,19 +83,13 @@ def check(model, data, choice, ends, images, folder):
     waio("quantize", model, f"data={data}", *choice.split(), "-o", path, "--ends", ends, *extra)
     fed, theirs = run_litert(path, images)
     ours = run_waio(path, fed, folder, theirs.dtype, theirs.shape)
-    on_codes = "a=32" not in choice and "w=32" not in choice
-    if theirs.dtype != np.float32 or (on_codes and "o=32" not in choice and "first_n" not in choice):
-        wrong = int((ours != theirs).any(axis=1).sum())
-        return f"{wrong} of {len(images)} images have other bytes" if wrong else None
-    off = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
     same = float((ours == theirs).all(axis=1).mean())
-    print(f"      {100 * same:.1f} % of the images the same bytes, largest difference {off:.2g}")
-    return None if off < FLOAT_SHARE or (on_codes and same > 0.9) else f"off by {off:.2g}"
-
-
-def shapes_images(count):
-    raw = np.fromfile(BUILD / "data/shapes-batches-bin/test_batch.bin", dtype=np.uint8)
-    return raw
+    off = float(np.abs(ours.astype(np.float64) - theirs).max() / np.abs(theirs).max())
+    if choice in CHOICES[:EXACT]:
+        return None if same == 1 else f"{100 * (1 - same):.2f} % of the images have other bytes"
+    # Float sums run in another order, and now and then a code falls to the other side of a tie.
+    print(f"       {100 * same:.1f} % of the images have the same bytes, off by {off:.2g} at the most")
+    return None if off < FLOAT_SHARE or same > 0.9 else f"off by {off:.2g}"
 
 
 def read_images(path, count):
@@ -130,7 +118,7 @@ def main():
         for model, data, images in cases():
             for choice in CHOICES:
                 for ends in ("float", "codes"):
-                    if ends == "codes" and choice not in CHOICES[:1] + CHOICES[2:7]:
+                    if ends == "codes" and choice not in CHOICES[:EXACT]:
                         continue
                     try:
                         wrong = check(model, data, choice, ends, images, Path(name))
@@ -140,6 +128,16 @@ def main():
                     failed += wrong is not None
                     print(f"{'FAILED' if wrong else 'ok':6} {Path(model).name} {choice} ends={ends}"
                           f"{': ' + wrong if wrong else ''}", flush=True)
+        for choice, part in REFUSED.items():
+            try:
+                waio("quantize", "shapes_resnet8", "data=shapes", *choice.split(), "-o",
+                     Path(name) / "no.tflite")
+                message = "written"
+            except RuntimeError as error:
+                message = str(error)
+            good = part in message and not (Path(name) / "no.tflite").exists()
+            failed += not good
+            print(f"{'ok' if good else 'FAILED':6} {choice} is refused: {message}")
     print(f"{checked} files, {failed} failed")
     sys.exit(1 if failed else 0)
 
