@@ -195,11 +195,32 @@ void waio_onnxo_text(waio_onnxo *out, const char *name, const char *value)
 
 /* ---- constants ---- */
 
+/* Nodes keep their names for their results. */
+static bool names_a_node(const waio_onnxo *out, const char *name)
+{
+    for (int n = 0; n < out->graph->node_count; n++)
+        if (strcmp(out->graph->node[n].name, name) == 0)
+            return true;
+    return false;
+}
+
+static char *constant_name(waio_onnxo *out, const char *base, const char *suffix)
+{
+    if (!suffix && !names_a_node(out, base))
+        return waio_onnxo_name(out, base, "constant");
+    if (!suffix)
+        suffix = "constant";
+    char *joined = waio_onnxo_room(out, strlen(base) + strlen(suffix) + 2, 1);
+    if (joined)
+        sprintf(joined, "%s/%s", base, suffix);
+    return waio_onnxo_name(out, joined ? joined : "", "again");
+}
+
 const char *waio_onnxo_constant(waio_onnxo *out, const char *base, const char *suffix,
                                 waio_onnxo_type type, const waio_shape *shape, const void *data,
                                 size_t bytes)
 {
-    char *name = waio_onnxo_name(out, base, suffix);
+    char *name = constant_name(out, base, suffix);
     Onnx__TensorProto *t = waio_onnxo_room(out, 1, sizeof *t);
     int64_t *dims = waio_onnxo_room(out, WAIO_MAX_RANK, sizeof *dims);
     void *items = out->constant;

@@ -1,5 +1,6 @@
 /* Constants of the graph as float tensors of the model: float32, or something narrower with the
  * node that widens it. */
+#include <math.h>
 #include <string.h>
 
 #include "export/half.h"
@@ -57,8 +58,8 @@ static const char *put_half(waio_onnxo *out, const waio_value *value, const waio
     if (!half)
         return "";
     turn_numbers(out, &n, turn);
-    const char *result = WAIO_ONNXO_NODE(out, "Cast", value->name,
-                                         put(out, value->name, "half", WAIO_ONNXO_F16, &n));
+    const char *result =
+        WAIO_ONNXO_NODE(out, "Cast", value->name, put(out, value->name, NULL, WAIO_ONNXO_F16, &n));
     waio_onnxo_int(out, "to", WAIO_ONNXO_F32);
     return result;
 }
@@ -100,7 +101,7 @@ static const char *put_codes(waio_onnxo *out, const waio_value *value, waio_type
                                             : WAIO_ONNXO_S32;
 
     turn_numbers(out, &n, turn);
-    const char *quantized = put(out, value->name, "codes", as, &n);
+    const char *quantized = put(out, value->name, NULL, as, &n);
     const char *scale = put_scales(out, value), *zero = put_zeros(out, value, as, n.size);
     const char *result =
         WAIO_ONNXO_NODE(out, "DequantizeLinear", value->name, quantized, scale, zero);
@@ -109,18 +110,30 @@ static const char *put_codes(waio_onnxo *out, const waio_value *value, waio_type
     return result;
 }
 
-/* Codes that no DequantizeLinear takes. */
+/* Codes of 64 bits, which no DequantizeLinear takes, at steps so much larger that they fit 32. (As
+ * float they would be quantized by onnxruntime, at the scale of the sums and cut off.) */
 static const char *put_wide_codes(waio_onnxo *out, const waio_value *value)
 {
     const waio_value_params *p = &value->params;
-    numbers n = {.size = sizeof(float), .count = value->shape.dim[0], .shape = value->shape};
-    float *data = waio_onnxo_room(out, (size_t)n.count, sizeof *data);
+    waio_shape shape = value->shape;
+    int64_t count = shape.dim[0];
+    int32_t *code = waio_onnxo_room(out, (size_t)count, sizeof *code);
+    float *scale = waio_onnxo_room(out, (size_t)count, sizeof *scale);
 
-    for (int64_t i = 0; data && i < n.count; i++)
-        data[i] = (float)((double)((const int64_t *)value->codes)[i] *
-                          (double)p->scale[p->count > 1 ? i : 0]);
-    n.data = data;
-    return put(out, value->name, "bias", WAIO_ONNXO_F32, &n);
+    for (int64_t i = 0; scale && i < count; i++) {
+        double wide = (double)((const int64_t *)value->codes)[i];
+        scale[i] = p->scale[p->count > 1 ? i : 0];
+        for (; fabs(wide) > INT32_MAX; wide /= 2)
+            scale[i] *= 2;
+        code[i] = (int32_t)round(wide);
+    }
+    numbers codes = {code, sizeof *code, count, shape},
+            scales = {scale, sizeof *scale, count, shape};
+    const char *quantized = put(out, value->name, NULL, WAIO_ONNXO_S32, &codes);
+    const char *steps = put(out, value->name, "scale", WAIO_ONNXO_F32, &scales);
+    const char *result = WAIO_ONNXO_NODE(out, "DequantizeLinear", value->name, quantized, steps);
+    waio_onnxo_int(out, "axis", 0);
+    return result;
 }
 
 /* ---- weights and biases ---- */
@@ -138,7 +151,7 @@ const char *waio_onnxo_weight(waio_onnxo *out, int id, const waio_onnxo_turn *tu
     if (value->half)
         return put_half(out, value, turn);
     turn_numbers(out, &n, turn);
-    return put(out, value->name, "turned", WAIO_ONNXO_F32, &n);
+    return put(out, value->name, NULL, WAIO_ONNXO_F32, &n);
 }
 
 const char *waio_onnxo_bias(waio_onnxo *out, int id)
@@ -172,7 +185,7 @@ static const char *put_operand_codes(waio_onnxo *out, int id, const waio_onnxo_t
     if (!n.data)
         return "";
     turn_numbers(out, &n, turn);
-    const char *codes = put(out, value->name, "codes", type, &n);
+    const char *codes = put(out, value->name, NULL, type, &n);
     waio_onnxo_params(out, id, &scale, &zero);
     return WAIO_ONNXO_NODE(out, "DequantizeLinear", value->name, codes, scale, zero);
 }

@@ -1,5 +1,5 @@
 /* Nodes that move numbers: concat, pad, reshape, transpose, resize. */
-#include <string.h>
+#include <math.h>
 
 #include "export/onnx_out.h"
 
@@ -105,18 +105,35 @@ void waio_onnxo_transpose(waio_onnxo *out, const waio_node *node)
 
 /* ---- resize ---- */
 
-/* half_pixel and align_corners take the nearest cell, halves up; the plain one the cell below. */
+/* The factor from `in` to `out` cells: the number of cells is floor(in * factor) in float32. */
+static float factor_of(int64_t in, int64_t to)
+{
+    float factor = (float)((double)to / (double)in);
+
+    while ((int64_t)floorf((float)in * factor) < to)
+        factor = nextafterf(factor, INFINITY);
+    return factor;
+}
+
+/* half_pixel and align_corners take the nearest cell, halves up; the plain one the cell below.
+ * Factors, since sizes would have to say the batch's too. */
 void waio_onnxo_resize(waio_onnxo *out, const waio_node *node)
 {
-    static const int64_t axes[2] = {2, 3};
     const waio_resize_params *p = &node->resize;
+    const int64_t *in = out->graph->value[node->input[0]].shape.dim;
+    waio_shape shape = WAIO_SHAPE(4);
     const char *x = waio_onnxo_real(out, node->input[0], WAIO_ONNXO_FIRST);
-    const char *sizes =
-        waio_onnxo_numbers(out, node->name, "sizes", (int64_t[]){p->out[0], p->out[1]}, 2);
-    const char *y = WAIO_ONNXO_NODE(out, "Resize", node->name, x, "", "", sizes);
+    float *factor = waio_onnxo_room(out, 4, sizeof *factor);
     bool plain = !p->align_corners && !p->half_pixel;
 
-    waio_onnxo_ints(out, "axes", axes, 2);
+    if (factor) {
+        factor[0] = factor[1] = 1;
+        factor[2] = factor_of(in[1], p->out[0]);
+        factor[3] = factor_of(in[2], p->out[1]);
+    }
+    const char *factors = waio_onnxo_constant(out, node->name, "scales", WAIO_ONNXO_F32, &shape,
+                                              factor, 4 * sizeof *factor);
+    const char *y = WAIO_ONNXO_NODE(out, "Resize", node->name, x, "", factors);
     waio_onnxo_text(out, "mode", p->bilinear ? "linear" : "nearest");
     waio_onnxo_text(out, "coordinate_transformation_mode",
                     p->align_corners ? "align_corners"

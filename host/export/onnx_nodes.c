@@ -45,26 +45,36 @@ static void write_conv(waio_onnxo *out, const waio_node *node)
     waio_onnxo_finish(out, node, WAIO_ONNXO_FIRST, y);
 }
 
+/* Rows of a matrix: `width` numbers each. */
+static const char *as_rows(waio_onnxo *out, const waio_node *node, const char *x, int64_t width)
+{
+    const char *shape = waio_onnxo_numbers(out, node->name, "rows", (int64_t[]){-1, width}, 2);
+    return WAIO_ONNXO_NODE(out, "Reshape", node->name, x, shape);
+}
+
+/* Always a Gemm: onnxruntime may make of a MatMul by codes one that quantizes its other factor. */
 static void write_dense(waio_onnxo *out, const waio_node *node)
 {
-    const waio_shape *w = &out->graph->value[node->input[1]].shape;
-    bool matrix = input_shape(out, node)->rank == 2;
-    const waio_onnxo_turn turn = {*w, {!matrix, matrix}, !matrix};
-    const char *y = NULL;
-    const char *input[3] = {waio_onnxo_real(out, node->input[0], WAIO_ONNXO_PLAIN),
-                            waio_onnxo_weight(out, node->input[1], &turn)};
+    const waio_value *w = &out->graph->value[node->input[1]];
+    const waio_shape *y = &out->graph->value[node->output].shape;
+    const waio_onnxo_turn as_it_is = {w->shape, {0, 1}, 0};
+    const char *input[3] = {waio_onnxo_real(out, node->input[0], WAIO_ONNXO_PLAIN)};
+    int64_t dims[WAIO_MAX_RANK] = {-1};
 
+    if (y->rank != 2)
+        input[0] = as_rows(out, node, input[0], w->shape.dim[1]);
+    input[1] = waio_onnxo_weight(out, node->input[1], &as_it_is);
     if (node->input_count == 3)
         input[2] = waio_onnxo_bias(out, node->input[2]);
-    if (matrix) {
-        y = waio_onnxo_node(out, "Gemm", node->name, node->input_count, input);
-        waio_onnxo_int(out, "transB", 1);
-    } else {
-        y = waio_onnxo_node(out, "MatMul", node->name, 2, input);
-        if (node->input_count == 3)
-            y = WAIO_ONNXO_NODE(out, "Add", node->name, y, input[2]);
+    const char *result = waio_onnxo_node(out, "Gemm", node->name, node->input_count, input);
+    waio_onnxo_int(out, "transB", 1);
+    if (y->rank != 2) {
+        for (int i = 1; i < y->rank; i++)
+            dims[i] = y->dim[i];
+        const char *shape = waio_onnxo_numbers(out, node->name, "shape", dims, y->rank);
+        result = WAIO_ONNXO_NODE(out, "Reshape", node->name, result, shape);
     }
-    waio_onnxo_finish(out, node, WAIO_ONNXO_PLAIN, y);
+    waio_onnxo_finish(out, node, WAIO_ONNXO_PLAIN, result);
 }
 
 /* ---- batch norm ---- */

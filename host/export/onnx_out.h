@@ -48,7 +48,7 @@ typedef struct waio_onnxo {
 
 /* ---- onnx_build.c ---- */
 
-/* `base` if no tensor has that name yet, else with "/suffix", else also with a number. */
+/* `base` if no tensor has that name yet, else "base/suffix", else that with a number. */
 char *waio_onnxo_name(waio_onnxo *out, const char *base, const char *suffix);
 
 /* Appends a node and gives the name of its result, made from `base`. An input may be "": left out.
@@ -66,7 +66,8 @@ void waio_onnxo_ints(waio_onnxo *out, const char *name, const int64_t *value, in
 void waio_onnxo_float(waio_onnxo *out, const char *name, float value);
 void waio_onnxo_text(waio_onnxo *out, const char *name, const char *value);
 
-/* A constant; `data` is `bytes` long and stays where it is. */
+/* A constant named "base/suffix" (NULL: after `base` alone); `data` is `bytes` long and stays where
+ * it is. */
 const char *waio_onnxo_constant(waio_onnxo *out, const char *base, const char *suffix,
                                 waio_onnxo_type type, const waio_shape *shape, const void *data,
                                 size_t bytes);

@@ -14,9 +14,6 @@ static int opset_of(const waio_graph *graph)
 {
     int opset = 17;
 
-    for (int n = 0; n < graph->node_count; n++)
-        if (graph->node[n].op == WAIO_OP_RESIZE)
-            opset = 18; /* `axes` */
     for (int v = 0; v < graph->value_count; v++)
         if (graph->value[v].type == WAIO_S16 || graph->value[v].stored == WAIO_S16)
             opset = 21; /* int16 in QuantizeLinear */
@@ -25,7 +22,7 @@ static int opset_of(const waio_graph *graph)
 
 static int ir_version_of(int opset)
 {
-    return opset < 19 ? 8 : opset < 21 ? 9 : 10;
+    return opset < 21 ? 8 : 10;
 }
 
 /* ---- inputs and outputs ---- */

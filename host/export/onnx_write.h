@@ -16,12 +16,13 @@
  *                QuantizeLinear, a Clip of float in front of it for int16.
  *   weights      int8 or int16, per channel or layer. Of float nodes: float32, or float16 with a
  *                Cast, or int8 and int16 with a DequantizeLinear.
- *   biases       int32 with the scale of the sums; float32 where codes have 64 bits.
+ *   biases       int32 with the scale of the sums, or, where codes of 64 bits need it, a coarser
+ * one.
  *
  * A sum is a float32 one where onnxruntime has no integer kernel, and ties are rounded to even, so
  * codes may differ from the graph's own by one.
  *
- * The opset is 17, 18 if there is a resize (its `axes`), 21 if there are codes of 16 bits.
+ * The opset is 17, 21 if there are codes of 16 bits.
  * WAIO_EUNSUPPORTED names the node and what ONNX lacks. */
 waio_status waio_onnx_write(unsigned char **data, size_t *size, const waio_graph *graph);
 

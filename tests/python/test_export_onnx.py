@@ -48,7 +48,7 @@ def run(path, batch, optimized=True):
     got = session.run([out.name], {feed.name: x})[0]
     if got.shape != want.shape or got.dtype != want.dtype:
         raise ValueError(f"gives {got.dtype} {got.shape}, expected {want.dtype} {want.shape}")
-    return got.astype(np.float64), want.astype(np.float64)
+    return got.astype(np.float64), want.astype(np.float64), got.dtype == np.float32
 
 
 def note(kind, numbers, differ, worst):
@@ -59,7 +59,7 @@ def note(kind, numbers, differ, worst):
     total[3] = max(total[3], worst)
 
 
-def compare(name, kind, got, want, step):
+def compare(name, kind, got, want, step, numbers):
     """The difference in codes, or relative to the largest number; images by their best class."""
     if kind == "images":
         same = np.mean(got.argmax(1) == want.argmax(1))
@@ -71,7 +71,7 @@ def compare(name, kind, got, want, step):
         if same < SAME_TOP1:
             failures.append(f"{name}: the same class for {100 * same:.2f} % of the images only")
         return
-    if kind == "quantized" and step:
+    if step and numbers:
         got, want = got / step, want / step
     if step:
         off, limit = np.abs(got - want), MOST_CODES_OFF if kind == "codes" else MOST_STEPS_OFF
@@ -91,8 +91,8 @@ def check(folder, line):
         onnx.checker.check_model(path, full_check=True)
         for optimized in (True, False):
             if optimized or kind != "images":
-                got, want = run(path, int(batch), optimized)
-                compare(name, kind, got, want, float(step))
+                got, want, numbers = run(path, int(batch), optimized)
+                compare(name, kind, got, want, float(step), numbers)
     except Exception as e:
         failures.append(f"{name}: {str(e)[:300]}")
 

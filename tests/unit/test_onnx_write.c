@@ -146,11 +146,11 @@ static void one_case(waio_op op, int index, waio_op_fill fill)
         const waio_shape *shape = &c.graph->value[c.graph->input].shape;
         size_t count = (size_t)(waio_shape_count(shape) * c.batch);
         void *x = waio_aligned_calloc(count * 4);
-        bool codes = c.graph->value[c.graph->output[0]].type != WAIO_F32;
+        double step = step_of(c.graph);
         waio_op_case_input(&c, x, count);
         snprintf(name, sizeof name, "%s_%d_%s", waio_op_name(op), index, waio_op_fill_name(fill));
-        take(&(sample){name, codes ? "codes" : "float", c.graph, c.batch, x,
-                       codes ? step_of(c.graph) : 0, importer_reads(c.graph)});
+        take(&(sample){name, step > 0 ? "codes" : "float", c.graph, c.batch, x, step,
+                       importer_reads(c.graph)});
         free(x);
     }
     waio_op_case_free(&c);
@@ -303,7 +303,7 @@ static void embedded_network(const char *model)
     take(&(sample){model, "images", s->model.graph, TEST_IMAGES, x, 0, false});
     for (int k = 0; k < REQUESTS; k++) {
         waio_graph *lowered = NULL;
-        CHECK_OK(waio_session_lower(s, &lowered, &requests[k], WAIO_REQUANT_TFLITE));
+        CHECK_OK(waio_session_lower(s, &lowered, &requests[k], WAIO_REQUANT_FLOAT));
         snprintf(name, sizeof name, "%s_%d", model, k);
         take(&(sample){name, "images", lowered, TEST_IMAGES, x, step_of(lowered), false});
         waio_graph_free(lowered);
