@@ -1,6 +1,4 @@
 /* Nodes that move numbers: concat, pad, reshape, transpose, resize. */
-#include <math.h>
-
 #include "export/onnx_out.h"
 
 /* ---- concat ---- */
@@ -105,35 +103,29 @@ void waio_onnxo_transpose(waio_onnxo *out, const waio_node *node)
 
 /* ---- resize ---- */
 
-/* The factor from `in` to `out` cells: the number of cells is floor(in * factor) in float32. */
-static float factor_of(int64_t in, int64_t to)
+/* Sizes are those of the whole tensor, its batch among them: (N, C), as they are, and (H, W). */
+static const char *resized(waio_onnxo *out, const waio_node *node, const char *x)
 {
-    float factor = (float)((double)to / (double)in);
+    const int *to = node->resize.out;
+    const char *kept = WAIO_ONNXO_NODE(out, "Shape", node->name, x);
 
-    while ((int64_t)floorf((float)in * factor) < to)
-        factor = nextafterf(factor, INFINITY);
-    return factor;
+    waio_onnxo_int(out, "start", 0);
+    waio_onnxo_int(out, "end", 2);
+    const char *image = waio_onnxo_numbers(out, node->name, "size", (int64_t[]){to[0], to[1]}, 2);
+    const char *sizes = WAIO_ONNXO_NODE(out, "Concat", node->name, kept, image);
+    waio_onnxo_int(out, "axis", 0);
+    return sizes;
 }
 
-/* half_pixel and align_corners take the nearest cell, halves up; the plain one the cell below.
- * Factors, since sizes would have to say the batch's too. */
+/* half_pixel and align_corners take the nearest cell, halves up; the plain one the cell below. */
 void waio_onnxo_resize(waio_onnxo *out, const waio_node *node)
 {
     const waio_resize_params *p = &node->resize;
-    const int64_t *in = out->graph->value[node->input[0]].shape.dim;
-    waio_shape shape = WAIO_SHAPE(4);
     const char *x = waio_onnxo_real(out, node->input[0], WAIO_ONNXO_FIRST);
-    float *factor = waio_onnxo_room(out, 4, sizeof *factor);
+    const char *sizes = resized(out, node, x);
+    const char *y = WAIO_ONNXO_NODE(out, "Resize", node->name, x, "", "", sizes);
     bool plain = !p->align_corners && !p->half_pixel;
 
-    if (factor) {
-        factor[0] = factor[1] = 1;
-        factor[2] = factor_of(in[1], p->out[0]);
-        factor[3] = factor_of(in[2], p->out[1]);
-    }
-    const char *factors = waio_onnxo_constant(out, node->name, "scales", WAIO_ONNXO_F32, &shape,
-                                              factor, 4 * sizeof *factor);
-    const char *y = WAIO_ONNXO_NODE(out, "Resize", node->name, x, "", factors);
     waio_onnxo_text(out, "mode", p->bilinear ? "linear" : "nearest");
     waio_onnxo_text(out, "coordinate_transformation_mode",
                     p->align_corners ? "align_corners"

@@ -45,36 +45,56 @@ static void write_conv(waio_onnxo *out, const waio_node *node)
     waio_onnxo_finish(out, node, WAIO_ONNXO_FIRST, y);
 }
 
-/* Rows of a matrix: `width` numbers each. */
-static const char *as_rows(waio_onnxo *out, const waio_node *node, const char *x, int64_t width)
+static const char *as_shape(waio_onnxo *out, const waio_node *node, const char *x,
+                            const int64_t *dims, int rank)
 {
-    const char *shape = waio_onnxo_numbers(out, node->name, "rows", (int64_t[]){-1, width}, 2);
+    const char *shape = waio_onnxo_numbers(out, node->name, "shape", dims, rank);
     return WAIO_ONNXO_NODE(out, "Reshape", node->name, x, shape);
 }
 
-/* Always a Gemm: onnxruntime may make of a MatMul by codes one that quantizes its other factor. */
-static void write_dense(waio_onnxo *out, const waio_node *node)
+/* Over the rows of a matrix. */
+static const char *as_gemm(waio_onnxo *out, const waio_node *node, const char *x)
 {
     const waio_value *w = &out->graph->value[node->input[1]];
     const waio_shape *y = &out->graph->value[node->output].shape;
     const waio_onnxo_turn as_it_is = {w->shape, {0, 1}, 0};
-    const char *input[3] = {waio_onnxo_real(out, node->input[0], WAIO_ONNXO_PLAIN)};
-    int64_t dims[WAIO_MAX_RANK] = {-1};
+    const char *input[3] = {x, waio_onnxo_weight(out, node->input[1], &as_it_is)};
+    int64_t dims[WAIO_MAX_RANK] = {-1, w->shape.dim[1]};
 
     if (y->rank != 2)
-        input[0] = as_rows(out, node, input[0], w->shape.dim[1]);
-    input[1] = waio_onnxo_weight(out, node->input[1], &as_it_is);
+        input[0] = as_shape(out, node, x, dims, 2);
     if (node->input_count == 3)
         input[2] = waio_onnxo_bias(out, node->input[2]);
     const char *result = waio_onnxo_node(out, "Gemm", node->name, node->input_count, input);
     waio_onnxo_int(out, "transB", 1);
-    if (y->rank != 2) {
-        for (int i = 1; i < y->rank; i++)
-            dims[i] = y->dim[i];
-        const char *shape = waio_onnxo_numbers(out, node->name, "shape", dims, y->rank);
-        result = WAIO_ONNXO_NODE(out, "Reshape", node->name, result, shape);
-    }
-    waio_onnxo_finish(out, node, WAIO_ONNXO_PLAIN, result);
+    for (int i = 1; i < y->rank; i++)
+        dims[i] = y->dim[i];
+    return y->rank == 2 ? result : as_shape(out, node, result, dims, y->rank);
+}
+
+/* Over the last dimension, for other than matrices. */
+static const char *as_matmul(waio_onnxo *out, const waio_node *node, const char *x)
+{
+    const waio_onnxo_turn turned = {out->graph->value[node->input[1]].shape, {1, 0}, 1};
+    const char *weight = waio_onnxo_weight(out, node->input[1], &turned);
+    const char *result = WAIO_ONNXO_NODE(out, "MatMul", node->name, x, weight);
+
+    if (node->input_count < 3)
+        return result;
+    const char *bias = waio_onnxo_bias(out, node->input[2]);
+    return WAIO_ONNXO_NODE(out, "Add", node->name, result, bias);
+}
+
+/* Never a MatMul by codes: onnxruntime may make of it one that quantizes its other factor. */
+static void write_dense(waio_onnxo *out, const waio_node *node)
+{
+    const waio_value *w = &out->graph->value[node->input[1]];
+    const char *x = waio_onnxo_real(out, node->input[0], WAIO_ONNXO_PLAIN);
+    bool matrix = input_shape(out, node)->rank == 2;
+    bool codes = w->type != WAIO_F32 || w->stored != WAIO_F32;
+
+    waio_onnxo_finish(out, node, WAIO_ONNXO_PLAIN,
+                      matrix || codes ? as_gemm(out, node, x) : as_matmul(out, node, x));
 }
 
 /* ---- batch norm ---- */

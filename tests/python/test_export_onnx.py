@@ -20,11 +20,14 @@ except Exception as e:  # a broken installation raises more than ImportError
 
 # Another order of float32 sums, relative to the largest |number| of the output.
 FLOAT_SHARE = 1e-5
-# onnxruntime rounds ties to even and requantizes in float32.
-MOST_CODES_OFF = 1
-# Codes that are one off in one layer may move some of the next one.
-MOST_STEPS_OFF = 3
-SAME_TOP1 = 0.999
+# Largest difference in codes. onnxruntime rounds ties to even and requantizes in float32; waio's
+# bilinear positions of codes are off by some 1/1024 of a cell, of which neighbours may be 2^16 apart;
+# a code of 4 bits that is one off is 16 steps of an output of 8 bits.
+MOST_OFF = {"codes": 1, "resized": 256, "quantized": 16}
+# Ties are no accident: x / 127.5 - 1 at 8 bits is one for every byte. From there on codes differ, and
+# images that lie between two classes go to the other one. With 4 bits that is most of them: printed,
+# not judged.
+SAME_TOP1 = {"images": 0.999, "rounded": 0.98, "coarse": 0}
 
 failures = []
 totals = {}  # kind: [cases, numbers, numbers that differ, largest difference]
@@ -61,20 +64,20 @@ def note(kind, numbers, differ, worst):
 
 def compare(name, kind, got, want, step, numbers):
     """The difference in codes, or relative to the largest number; images by their best class."""
-    if kind == "images":
+    if kind in SAME_TOP1:
         same = np.mean(got.argmax(1) == want.argmax(1))
         off = np.abs(got - want) / (step or np.abs(want).max())
         differ = int((off > (0.5 if step else FLOAT_SHARE)).sum())
         print(f"{name}: same class {100 * same:.2f} %, {differ} of {off.size} scores differ, "
               f"by up to {off.max():.3g}")
         note(kind, len(got), int((got.argmax(1) != want.argmax(1)).sum()), off.max())
-        if same < SAME_TOP1:
+        if same < SAME_TOP1[kind]:
             failures.append(f"{name}: the same class for {100 * same:.2f} % of the images only")
         return
     if step and numbers:
         got, want = got / step, want / step
     if step:
-        off, limit = np.abs(got - want), MOST_CODES_OFF if kind == "codes" else MOST_STEPS_OFF
+        off, limit = np.abs(got - want), MOST_OFF[kind]
         differ = int((off > 0.5).sum())
     else:
         off, limit = np.abs(got - want) / max(np.abs(want).max(), 1e-30), FLOAT_SHARE
@@ -90,7 +93,7 @@ def check(folder, line):
     try:
         onnx.checker.check_model(path, full_check=True)
         for optimized in (True, False):
-            if optimized or kind != "images":
+            if optimized or kind not in SAME_TOP1:
                 got, want, numbers = run(path, int(batch), optimized)
                 compare(name, kind, got, want, float(step), numbers)
     except Exception as e:

@@ -5,9 +5,11 @@
  *
  * With a folder, every graph is left there as NAME.onnx with NAME.in, NAME.out (what the reference
  * gives) and a line in cases.txt: name, kind, batch, size of a step of the output. The kinds:
- *   float    numbers            codes  codes, one graph of one op
- *   quantized                   numbers that a random network on codes gives
- *   images                      scores of an embedded network's test images
+ *   float      numbers
+ *   codes      of one op; `resized` with bilinear positions in 1/1024 cells, at 16 bits
+ *   quantized  what a random network on codes gives
+ *   images     scores of an embedded network's test images; `rounded` on codes of 8 bits or less,
+ *              `coarse` of 4 or less
  * tests/python/test_export_onnx.py runs them in onnxruntime. */
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,7 +26,7 @@
 /* Another order of float32 sums, relative to the largest number of the output. */
 #define FLOAT_SHARE 1e-5f
 
-enum { BATCH = 2, NETWORKS = 60, TEST_IMAGES = 2000 };
+enum { BATCH = 2, NETWORKS = 60, TEST_IMAGES = 300 };
 
 static const char *folder; /* NULL: nothing is left behind */
 static FILE *list;
@@ -149,8 +151,12 @@ static void one_case(waio_op op, int index, waio_op_fill fill)
         double step = step_of(c.graph);
         waio_op_case_input(&c, x, count);
         snprintf(name, sizeof name, "%s_%d_%s", waio_op_name(op), index, waio_op_fill_name(fill));
-        take(&(sample){name, step > 0 ? "codes" : "float", c.graph, c.batch, x, step,
-                       importer_reads(c.graph)});
+        bool wide = fill == WAIO_FILL_S16 && op == WAIO_OP_RESIZE;
+        take(&(sample){name,
+                       wide       ? "resized"
+                       : step > 0 ? "codes"
+                                  : "float",
+                       c.graph, c.batch, x, step, importer_reads(c.graph)});
         free(x);
     }
     waio_op_case_free(&c);
@@ -291,6 +297,13 @@ static float *session_images(waio_session *s, int64_t count)
     return x;
 }
 
+static const char *images_kind(const waio_precision *bits)
+{
+    if (bits->a <= 4)
+        return "coarse";
+    return bits->a <= 8 || bits->i <= 8 || bits->o <= 8 ? "rounded" : "images";
+}
+
 static void embedded_network(const char *model)
 {
     waio_session_options options = tiny_session_options(20, 2);
@@ -305,7 +318,8 @@ static void embedded_network(const char *model)
         waio_graph *lowered = NULL;
         CHECK_OK(waio_session_lower(s, &lowered, &requests[k], WAIO_REQUANT_FLOAT));
         snprintf(name, sizeof name, "%s_%d", model, k);
-        take(&(sample){name, "images", lowered, TEST_IMAGES, x, step_of(lowered), false});
+        take(&(sample){name, images_kind(&requests[k].bits), lowered, TEST_IMAGES, x,
+                       step_of(lowered), false});
         waio_graph_free(lowered);
     }
     free(x);
