@@ -25,8 +25,8 @@ FLOAT_SHARE = 1e-5
 # a code of 4 bits that is one off is 16 steps of an output of 8 bits.
 MOST_OFF = {"codes": 1, "resized": 256, "quantized": 16}
 # Ties are no accident: x / 127.5 - 1 at 8 bits is one for every byte. From there on codes differ, and
-# images that lie between two classes go to the other one. With 4 bits that is most of them: printed,
-# not judged.
+# images that lie between two classes go to the other one. With 6 bits and less that is many of
+# them: printed, not judged.
 SAME_TOP1 = {"images": 0.999, "rounded": 0.98, "coarse": 0}
 
 failures = []
