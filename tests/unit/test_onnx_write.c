@@ -218,23 +218,24 @@ typedef struct quantized {
     waio_quantizer *quantizer;
 } quantized;
 
-static quantized quantize(waio_graph *graph, const float *x, const waio_scheme *scheme)
+/* `q` must stay where it is: the quantizer points into it. */
+static void quantize(quantized *q, waio_graph *graph, const float *x, const waio_scheme *scheme)
 {
-    quantized q = {.arena = waio_arena_new()};
     int64_t count = waio_shape_count(&graph->value[graph->input].shape) * BATCH;
     waio_run_range all = {0, graph->node_count, false, false};
 
-    CHECK_OK(waio_roles_assign(&q.roles, graph, q.arena));
-    CHECK_OK(waio_program_compile(&q.program, graph, &waio_backend_ref, BATCH, graph->node_count));
-    CHECK_OK(waio_workspace_create(&q.workspace, q.program));
-    CHECK_OK(waio_ranges_create(&q.ranges, graph, q.arena));
-    waio_ranges_observe(&q.ranges, graph->input, x, count);
-    memcpy(waio_workspace_value(&q.workspace, q.program, graph->input), x,
+    q->arena = waio_arena_new();
+    CHECK_OK(waio_roles_assign(&q->roles, graph, q->arena));
+    CHECK_OK(waio_program_compile(&q->program, graph, &waio_backend_ref, BATCH, graph->node_count));
+    CHECK_OK(waio_workspace_create(&q->workspace, q->program));
+    CHECK_OK(waio_ranges_create(&q->ranges, graph, q->arena));
+    waio_ranges_observe(&q->ranges, graph->input, x, count);
+    memcpy(waio_workspace_value(&q->workspace, q->program, graph->input), x,
            (size_t)count * sizeof *x);
-    CHECK_OK(waio_program_run(q.program, &(waio_binding){.quant = NULL}, &q.workspace, all,
-                              &(waio_observer_hook){observe, &q.ranges}));
-    CHECK_OK(waio_quantizer_create(&q.quantizer, q.program, &q.roles, &q.ranges, scheme, 1 << 20));
-    return q;
+    CHECK_OK(waio_program_run(q->program, &(waio_binding){.quant = NULL}, &q->workspace, all,
+                              &(waio_observer_hook){observe, &q->ranges}));
+    CHECK_OK(
+        waio_quantizer_create(&q->quantizer, q->program, &q->roles, &q->ranges, scheme, 1 << 20));
 }
 
 static void free_quantized(quantized *q)
@@ -263,7 +264,8 @@ static void random_networks(void)
                               .weights = WAIO_SYMMETRIC,
                               .activations = k % 5 ? WAIO_SYMMETRY_AUTO : WAIO_SYMMETRIC,
                               .rounding = WAIO_ROUND_HALF_AWAY};
-        quantized q = quantize(graph, x, &scheme);
+        quantized q = {0};
+        quantize(&q, graph, x, &scheme);
         CHECK_OK(waio_lower(&lowered, q.quantizer, &requests[k % REQUESTS], WAIO_REQUANT_FLOAT));
         snprintf(name, sizeof name, "random_%d_%d", k, k % REQUESTS);
         if (lowered)
@@ -271,6 +273,37 @@ static void random_networks(void)
         waio_graph_free(lowered);
         free_quantized(&q);
         free(x);
+        waio_graph_free(graph);
+    }
+}
+
+/* Codes of weights alone: of 8 and 16 bits and as halves, in layers that compute in float. */
+static void narrow_weights(void)
+{
+    static const int bits[] = {8, 4, 12, WAIO_F16};
+    waio_scheme scheme = {.per_channel = true,
+                          .weights = WAIO_SYMMETRIC,
+                          .activations = WAIO_SYMMETRY_AUTO,
+                          .rounding = WAIO_ROUND_HALF_AWAY};
+    char name[64];
+
+    for (int k = 0; k < 4; k++) {
+        waio_graph *graph = waio_graph_new("narrow"), *lowered = NULL;
+        waio_quant_request request = {{bits[k], 32, 32, 32}, 0};
+        int x = net_input(graph, WAIO_SHAPE(1, 4, 4, 3)), y = net_conv(graph, "first", x, 8, 1);
+        y = net_conv(graph, "second", y, 32, 1);
+        y = net_dense(graph, "rows", y, 64);
+        y = net_dense(graph, "hidden", net_mean(graph, y), 96);
+        CHECK_OK(waio_graph_add_output(graph, net_dense(graph, "last", y, 5)));
+        float *image = random_images(graph, &net_rng);
+        quantized q = {0};
+        quantize(&q, graph, image, &scheme);
+        CHECK_OK(waio_lower(&lowered, q.quantizer, &request, WAIO_REQUANT_FLOAT));
+        snprintf(name, sizeof name, "narrow_%s", waio_bits_text(bits[k]));
+        take(&(sample){name, "float", lowered, BATCH, image, 0, bits[k] == WAIO_F16});
+        waio_graph_free(lowered);
+        free_quantized(&q);
+        free(image);
         waio_graph_free(graph);
     }
 }
@@ -377,6 +410,7 @@ static void everything(void)
     every_op();
     whole_networks();
     random_networks();
+    narrow_weights();
     if (!folder)
         return;
     embedded_network("shapes_resnet8", false);
