@@ -323,7 +323,7 @@ static float *session_images(waio_session *s, int64_t count)
     waio_input_numbers(&table, s, &binding);
     for (int64_t i = 0; i < count; i += batch) {
         int64_t n = count - i < batch ? count - i : batch;
-        waio_fill_input(s, s->dataset, &table, &s->workspace[0], NULL, i, n);
+        waio_fill_input(s->program, s->dataset, &table, &s->workspace[0], NULL, i, n);
         memcpy(x + i * PIXELS,
                waio_workspace_value(&s->workspace[0], s->program, s->model.graph->input),
                (size_t)n * PIXELS * sizeof *x);
