@@ -7,6 +7,9 @@
 
 enum { RESULT_RANK = 4 };
 
+/* Of a step: above the rounding of float sums, far below what lies between other results. */
+#define TIE_SHARE (1.0f / 4096)
+
 static const waio_shape *input_shape(const waio_onnxo *out, const waio_node *node)
 {
     return &out->graph->value[node->input[0]].shape;
@@ -142,6 +145,26 @@ static void write_batch_norm(waio_onnxo *out, const waio_node *node)
     waio_onnxo_finish(out, node, order, y);
 }
 
+/* ---- ties ---- */
+
+/* QuantizeLinear rounds ties to even, the integer kernels away from a number. Where ties are common
+ * (averages of few codes, constants half a step beside the codes) results of 8 bits are moved by
+ * `share` of a step away from it, so that they fall as they do there. */
+static const char *move_ties(waio_onnxo *out, const waio_node *node, const char *y, float from,
+                             float share)
+{
+    const waio_value *value = &out->graph->value[node->output];
+
+    if (value->type != WAIO_S8)
+        return y;
+    const char *center = waio_onnxo_scalar(out, node->name, "center", from);
+    const char *part = waio_onnxo_scalar(out, node->name, "part", share * value->params.scale[0]);
+    const char *distance = WAIO_ONNXO_NODE(out, "Sub", node->name, y, center);
+    const char *side = WAIO_ONNXO_NODE(out, "Sign", node->name, distance);
+    const char *move = WAIO_ONNXO_NODE(out, "Mul", node->name, side, part);
+    return WAIO_ONNXO_NODE(out, "Add", node->name, y, move);
+}
+
 /* ---- elementwise ---- */
 
 static void write_binary(waio_onnxo *out, const waio_node *node)
@@ -153,8 +176,13 @@ static void write_binary(waio_onnxo *out, const waio_node *node)
     waio_onnxo_order order = waio_onnxo_order_of(out, node->output);
     const char *a = waio_onnxo_input(out, node, 0, order);
     const char *b = waio_onnxo_input(out, node, 1, order);
+    const char *y = WAIO_ONNXO_NODE(out, name[node->op], node->name, a, b);
+    bool constant = waio_value_is_const(out->graph, node->input[0]) ||
+                    waio_value_is_const(out->graph, node->input[1]);
 
-    waio_onnxo_finish(out, node, order, WAIO_ONNXO_NODE(out, name[node->op], node->name, a, b));
+    if (constant && node->op != WAIO_OP_MAXIMUM)
+        y = move_ties(out, node, y, 0, TIE_SHARE);
+    waio_onnxo_finish(out, node, order, y);
 }
 
 /* The same numbers, but for clamp and codes. */
@@ -185,6 +213,13 @@ static void write_softmax(waio_onnxo *out, const waio_node *node)
 
 /* ---- windows and sums ---- */
 
+static float number_of_code_0(const waio_onnxo *out, int id)
+{
+    const waio_value *value = &out->graph->value[id];
+    return value->type == WAIO_S8 ? -(float)value->params.zero_point[0] * value->params.scale[0]
+                                  : 0;
+}
+
 static void write_pool(waio_onnxo *out, const waio_node *node)
 {
     const waio_pool_params *p = &node->pool;
@@ -196,6 +231,9 @@ static void write_pool(waio_onnxo *out, const waio_node *node)
     put_pads(out, p->pad);
     if (average && p->count_include_pad)
         waio_onnxo_int(out, "count_include_pad", 1);
+    if (average) /* whose kernel rounds away from code 0 */
+        y = move_ties(out, node, y, number_of_code_0(out, node->output),
+                      0.25f / (float)(p->kernel[0] * p->kernel[1]));
     waio_onnxo_finish(out, node, WAIO_ONNXO_FIRST, y);
 }
 
@@ -230,6 +268,7 @@ static void write_reduce(waio_onnxo *out, const waio_node *node)
         y = WAIO_ONNXO_NODE(out, mean ? "ReduceMean" : "ReduceSum", node->name, x, list);
     }
     waio_onnxo_int(out, "keepdims", node->reduce.keep_dims);
+    y = move_ties(out, node, y, 0, TIE_SHARE);
     waio_onnxo_finish(out, node, order, y);
 }
 

@@ -8,8 +8,7 @@
  *   float      numbers
  *   codes      of one op; `resized` with bilinear positions in 1/1024 cells, at 16 bits
  *   quantized  what a random network on codes gives
- *   images     scores of an embedded network's test images; `rounded` on codes of 8 bits or less,
- *              `coarse` of 6 or less behind ties
+ *   images     scores of an embedded network's test images
  * tests/python/test_export_onnx.py runs them in onnxruntime. */
 #include <stdlib.h>
 #include <unistd.h>
@@ -332,15 +331,7 @@ static float *session_images(waio_session *s, int64_t count)
     return x;
 }
 
-static const char *images_kind(const waio_precision *bits, bool ties)
-{
-    if (ties && bits->a <= 6)
-        return "coarse";
-    return bits->a <= 8 || bits->i <= 8 || bits->o <= 8 ? "rounded" : "images";
-}
-
-/* `ties`: the network's normalization gives ties between codes. */
-static void embedded_network(const char *model, bool ties)
+static void embedded_network(const char *model)
 {
     waio_session_options options = tiny_session_options(20, 2);
     char name[64];
@@ -354,8 +345,7 @@ static void embedded_network(const char *model, bool ties)
         waio_graph *lowered = NULL;
         CHECK_OK(waio_session_lower(s, &lowered, &requests[k], WAIO_REQUANT_FLOAT));
         snprintf(name, sizeof name, "%s_%d", model, k);
-        take(&(sample){name, images_kind(&requests[k].bits, ties), lowered, TEST_IMAGES, x,
-                       step_of(lowered), false});
+        take(&(sample){name, "images", lowered, TEST_IMAGES, x, step_of(lowered), false});
         waio_graph_free(lowered);
     }
     free(x);
@@ -413,8 +403,8 @@ static void everything(void)
     narrow_weights();
     if (!folder)
         return;
-    embedded_network("shapes_resnet8", false);
-    embedded_network("shapes_mobilenet", true);
+    embedded_network("shapes_resnet8");
+    embedded_network("shapes_mobilenet");
 }
 
 int main(int argc, char **argv)
