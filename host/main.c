@@ -13,6 +13,7 @@ static const struct {
     {"eval", "evaluate one configuration from options", waio_cmd_eval},
     {"show", "print a network: a line a layer, parameters, MACs", waio_cmd_show},
     {"infer", "run a network on raw numbers from a file", waio_cmd_infer},
+    {"bench", "how many images a second a network runs", waio_cmd_bench},
     {"check", "compare backends with the reference, op by op and net by net", waio_cmd_check},
     {"info", "what was built in, and the devices seen", waio_cmd_info},
 };

@@ -57,5 +57,6 @@ int waio_cmd_show(int argc, char **argv);
 int waio_cmd_check(int argc, char **argv);
 int waio_cmd_info(int argc, char **argv);
 int waio_cmd_infer(int argc, char **argv);
+int waio_cmd_bench(int argc, char **argv);
 
 #endif
