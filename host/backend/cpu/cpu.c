@@ -3,7 +3,7 @@
  * threads inside small kernels. */
 #include <stdlib.h>
 
-#include "backend/cpu/cpu_kernel.h"
+#include "backend/cpu/int_op.h"
 #include "backend/ref/ref.h"
 #include "backend/ref/refq.h"
 #include "util/simd.h"
@@ -58,6 +58,7 @@ static void cpu_destroy(waio_kernel *kernel)
     if (kernel) {
         waio_dnnl_state_destroy(kernel->dnnl);
         waio_int_conv_free(kernel->int_conv);
+        waio_int_op_free(kernel->int_op);
     }
     free(kernel);
 }
@@ -92,6 +93,8 @@ static size_t cpu_scratch_bytes(const waio_kernel *kernel)
 {
     if (kernel->int_conv)
         return waio_int_conv_scratch_bytes(kernel->int_conv);
+    if (kernel->int_op)
+        return waio_int_op_scratch_bytes(kernel);
     if (kernel->node->op == WAIO_OP_BATCH_NORM) /* a factor a channel */
         return (size_t)kernel->out.dim[kernel->out.rank - 1] * sizeof(float);
     return kernel->dnnl ? waio_dnnl_scratch_bytes(kernel->dnnl) : 0;

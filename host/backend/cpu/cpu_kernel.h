@@ -7,6 +7,7 @@
 #include "backend/cpu/int_conv.h"
 
 typedef struct waio_dnnl_state waio_dnnl_state;
+typedef struct waio_int_op waio_int_op;
 
 struct waio_kernel {
     const waio_node *node;
@@ -14,7 +15,8 @@ struct waio_kernel {
     waio_status (*loop)(const waio_kernel *kernel, const waio_kernel_args *args); /* or: */
     waio_dnnl_state *dnnl;
     const waio_graph *graph; /* of integer kernels, with: */
-    waio_int_conv *int_conv; /* conv2d and dense */
+    waio_int_conv *int_conv; /* conv2d and dense, or: */
+    waio_int_op *int_op;
 };
 
 typedef waio_status waio_cpu_loop(const waio_kernel *kernel, const waio_kernel_args *args);

@@ -163,31 +163,46 @@ int waio_int_blocks(const waio_int_conv *conv)
     return conv->groups * conv->group_blocks;
 }
 
-static waio_status set_requant(waio_int_conv *c, const waio_graph *graph, waio_isa isa)
+/* Real factors and their multipliers per padded channel. */
+static void set_factors(const waio_int_conv *c, const waio_graph *graph, double *real,
+                        waio_multiplier *multiplier)
 {
     const waio_value_params *x = &graph->value[c->node->input[0]].params;
     const waio_value_params *w = &graph->value[c->node->input[1]].params;
     const waio_value_params *y = &graph->value[c->node->output].params;
-    waio_requant rounding = graph->requant;
-    double *real = calloc((size_t)waio_int_blocks(c) * WAIO_INT_LANES, sizeof *real);
 
-    if (!real)
-        return waio_error(WAIO_ENOMEM, "out of memory");
     for (int64_t o = 0; o < c->oc; o++) {
         int64_t at = o / c->per_group * c->group_blocks * WAIO_INT_LANES + o % c->per_group;
         real[at] =
             (double)x->scale[0] * (double)w->scale[w->count == 1 ? 0 : o] / (double)y->scale[0];
+        multiplier[at] = waio_multiplier_of(real[at]);
     }
-    c->once = rounding == WAIO_REQUANT_TFLITE && c->node->op == WAIO_OP_DENSE;
+}
+
+static waio_status set_requant(waio_int_conv *c, const waio_graph *graph, waio_isa isa)
+{
+    waio_status st = WAIO_OK;
+    const waio_value_params *y = &graph->value[c->node->output].params;
+    size_t channels = (size_t)waio_int_blocks(c) * WAIO_INT_LANES;
+    double *real = calloc(channels, sizeof *real);
+    waio_multiplier *multiplier = calloc(channels, sizeof *multiplier);
+
+    if (!real || !multiplier)
+        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    set_factors(c, graph, real, multiplier);
+    c->once = graph->requant == WAIO_REQUANT_TFLITE && c->node->op == WAIO_OP_DENSE;
     c->requant.type = graph->value[c->node->output].type;
     c->requant.zero_point = y->zero_point[0];
     c->requant.lo = waio_bound_code(c->node->clamp.lo, y->scale[0], y->zero_point[0],
                                     waio_params_lo(y), waio_params_hi(y));
     c->requant.hi = waio_bound_code(c->node->clamp.hi, y->scale[0], y->zero_point[0],
                                     waio_params_lo(y), waio_params_hi(y));
-    waio_status st = waio_int_requant_create(&c->requant, c->once ? WAIO_REQUANT_SINGLE : rounding,
-                                             real, waio_int_blocks(c), isa);
+    WAIO_TRY(st,
+             waio_int_requant_create(&c->requant, c->once ? WAIO_REQUANT_SINGLE : graph->requant,
+                                     multiplier, real, waio_int_blocks(c), isa));
+done:
     free(real);
+    free(multiplier);
     return st;
 }
 

@@ -25,7 +25,8 @@ static void set_lane(waio_requant_lanes *to, int lane, waio_multiplier m, waio_r
 }
 
 waio_status waio_int_requant_create(waio_int_requant *out, waio_requant rounding,
-                                    const double *real, int blocks, waio_isa isa)
+                                    const waio_multiplier *multiplier, const double *real,
+                                    int blocks, waio_isa isa)
 {
     size_t channels = (size_t)blocks * WAIO_INT_LANES;
 
@@ -42,13 +43,26 @@ waio_status waio_int_requant_create(waio_int_requant *out, waio_requant rounding
     for (size_t c = 0; c < channels; c++) {
         waio_requant_lanes *lanes = &out->lanes[c / WAIO_INT_LANES];
         int lane = (int)(c % WAIO_INT_LANES);
-        out->multiplier[c] = waio_multiplier_of(real[c]);
-        if (out->multiplier[c].m == 0)
+        out->multiplier[c] = multiplier[c];
+        if (multiplier[c].m == 0)
             out->multiplier[c].shift = -1; /* 0 in any case; keeps `shifts` false */
         set_lane(lanes, lane, out->multiplier[c], out->rounding);
         out->shifts = out->shifts || lanes->left[lane] || lanes->up[lane % 2][lane / 2];
     }
     return WAIO_OK;
+}
+
+waio_status waio_int_requant_uniform(waio_int_requant *out, waio_requant rounding,
+                                     waio_multiplier multiplier, double real, waio_isa isa)
+{
+    waio_multiplier m[WAIO_INT_LANES];
+    double r[WAIO_INT_LANES];
+
+    for (int c = 0; c < WAIO_INT_LANES; c++) {
+        m[c] = multiplier;
+        r[c] = real;
+    }
+    return waio_int_requant_create(out, rounding, m, r, 1, isa);
 }
 
 void waio_int_requant_free(waio_int_requant *requant)

@@ -34,10 +34,14 @@ typedef struct waio_int_requant {
     int32_t zero_point, lo, hi;
 } waio_int_requant;
 
-/* Sets rounding, multipliers and lanes for `blocks` blocks; `real` has a number for each of the 16
- * * blocks channels and is copied. zero_point, lo, hi and type are the caller's. */
+/* Sets rounding, multipliers and lanes for `blocks` blocks of 16 channels, whose multipliers and
+ * real factors are copied. zero_point, lo, hi and type are the caller's. */
 waio_status waio_int_requant_create(waio_int_requant *out, waio_requant rounding,
-                                    const double *real, int blocks, waio_isa isa);
+                                    const waio_multiplier *multiplier, const double *real,
+                                    int blocks, waio_isa isa);
+/* The same for numbers that share one factor: one block of 16 equal channels. */
+waio_status waio_int_requant_uniform(waio_int_requant *out, waio_requant rounding,
+                                     waio_multiplier multiplier, double real, waio_isa isa);
 void waio_int_requant_free(waio_int_requant *requant);
 
 /* Sums of one block of channels. */

@@ -76,6 +76,10 @@ waio_refq_limits waio_refq_output_limits(const waio_refq_call *call);
 /* A sum as one of 32 bits; one that does not fit goes to call->lost. */
 int32_t waio_refq_narrow(const waio_refq_call *call, int64_t sum);
 
+/* The multiplier of a mean over n cells: s_in / s_out divided by n, with as many bits kept as a
+ * 32-bit multiplier holds. */
+waio_multiplier waio_refq_divide_multiplier(waio_multiplier m, int64_t n);
+
 /* Bits of a weighted node's sums, 32 or 64; `bias` is NULL if there is none. */
 int waio_refq_sum_bits(waio_type x, waio_type w, const waio_type *bias);
 
