@@ -27,12 +27,18 @@ void waio_op_case_input(waio_op_case *c, void *data, size_t count)
 {
     waio_type type = c->graph->value[c->graph->input].type;
 
-    if (type == WAIO_F32)
+    if (type == WAIO_F32) {
         fill_numbers(c, data, count, 3); /* clamps at 1 bite, those at 6 do so in sums alone */
+        return;
+    }
+    /* At times the lowest and the highest code alone. */
+    uint32_t extreme = waio_rng_below(&c->rng, 4) == 0 ? type == WAIO_S8 ? 255 : 65535 : 1;
     for (size_t i = 0; i < count && type == WAIO_S8; i++)
-        ((int8_t *)data)[i] = (int8_t)((int)waio_rng_below(&c->rng, 256) - 128);
+        ((int8_t *)data)[i] =
+            (int8_t)((int)(waio_rng_below(&c->rng, 255 / extreme + 1) * extreme) - 128);
     for (size_t i = 0; i < count && type == WAIO_S16; i++)
-        ((int16_t *)data)[i] = (int16_t)((int)waio_rng_below(&c->rng, 65536) - 32768);
+        ((int16_t *)data)[i] =
+            (int16_t)((int)(waio_rng_below(&c->rng, 65535 / extreme + 1) * extreme) - 32768);
 }
 
 const char *waio_op_fill_name(waio_op_fill fill)
