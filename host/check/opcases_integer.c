@@ -35,10 +35,10 @@ static waio_status set_params(const quantizer *q, int id, double scale, int32_t 
     return waio_graph_set_type(q->graph, id, q->type, &params);
 }
 
-/* One of `times` cases, or channels. */
+/* In an extreme case, one of `times` cases or channels. */
 static bool rarely(const quantizer *q, uint32_t times)
 {
-    return waio_rng_below(&q->c->rng, times) == 0;
+    return q->c->extreme && waio_rng_below(&q->c->rng, times) == 0;
 }
 
 /* Somewhere in the middle, at times at an end. */
@@ -157,7 +157,8 @@ static waio_status add_bias(quantizer *q, int id, const waio_node *node)
     const waio_value *weight = &q->graph->value[q->map[node->input[1]]];
     const waio_value *x = &q->graph->value[q->map[node->input[0]]];
     int64_t channels = value->shape.dim[0], products = waio_shape_count(&weight->shape) / channels;
-    bool wide = q->type == WAIO_S16 && (weight->type == WAIO_S16 || products > 511 || rarely(q, 2));
+    bool wide =
+        q->type == WAIO_S16 && (!rarely(q, 2) || weight->type == WAIO_S16 || products > 511);
     waio_value_params params = {.bits = wide ? 64 : 32, .count = (int)channels};
     float *scale = NULL;
     int32_t *z = NULL;
@@ -202,6 +203,8 @@ static double output_scale(const quantizer *q, const waio_node *node)
     const waio_value *b = &q->graph->value[node->input[node->input_count > 1]];
     double x = (double)a->params.scale[0], z = (double)b->params.scale[0];
     double codes = q->type == WAIO_S8 ? 75 : 19000; /* a random code's deviation */
+    for (int c = 1; c < b->params.count; c++)
+        z = fmax(z, (double)b->params.scale[c]);
     double cells = (double)waio_shape_count(&a->shape) /
                    (double)waio_shape_count(&q->graph->value[node->output].shape);
 
@@ -278,7 +281,8 @@ waio_status waio_op_case_quantize(waio_op_case *c, waio_type type)
     q.graph = waio_graph_new(c->graph->name);
     if (!q.graph)
         return WAIO_ENOMEM;
-    q.graph->requant = (waio_requant)waio_rng_below(&c->rng, 4);
+    if (c->extreme)
+        q.graph->requant = (waio_requant)waio_rng_below(&c->rng, 4);
     WAIO_NEW(st, q.map, q.graph->arena, (size_t)c->graph->value_count);
     for (int v = 0; v < c->graph->value_count; v++)
         q.map[v] = -1;
@@ -287,7 +291,6 @@ waio_status waio_op_case_quantize(waio_op_case *c, waio_type type)
         WAIO_TRY(st, add_node(&q, &c->graph->node[n]));
     waio_graph_free(c->graph);
     c->graph = q.graph;
-    c->fill = type == WAIO_S8 ? WAIO_FILL_S8 : WAIO_FILL_S16;
     q.graph = NULL;
 done:
     waio_graph_free(q.graph);

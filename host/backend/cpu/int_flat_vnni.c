@@ -6,7 +6,7 @@
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
-#include "backend/cpu/int_requant_vnni.h"
+#include "backend/cpu/int_lanes_vnni.h"
 
 /* `lanes` codes from number `at` on, less a zero point. */
 __attribute__((always_inline)) static inline __m512i

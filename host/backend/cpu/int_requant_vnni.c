@@ -5,7 +5,7 @@
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
-#include "backend/cpu/int_requant_vnni.h"
+#include "backend/cpu/int_lanes_vnni.h"
 
 typedef struct bounds {
     __m512i lo, hi, zero_point; /* lo and hi less the zero point, so that nothing can wrap */

@@ -1,7 +1,7 @@
 /* Requantization of 16 sums with AVX-512; for files compiled for it. The form is that of
  * int_requant.h. */
-#ifndef WAIO_BACKEND_CPU_INT_REQUANT_VNNI_H
-#define WAIO_BACKEND_CPU_INT_REQUANT_VNNI_H
+#ifndef WAIO_BACKEND_CPU_INT_LANES_VNNI_H
+#define WAIO_BACKEND_CPU_INT_LANES_VNNI_H
 
 #include <immintrin.h>
 
