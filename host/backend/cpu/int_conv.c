@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/int_depthwise.h"
 #include "backend/ref/ref.h"
 #include "backend/ref/refq.h"
 
@@ -253,6 +254,7 @@ waio_status waio_int_conv_create(waio_int_conv **out, const waio_graph *graph,
     if (c->depthwise && c->parts > 1)
         WAIO_FAIL(st, WAIO_EUNSUPPORTED, "a depthwise kernel of more than 510 positions");
     WAIO_TRY(st, set_requant(c, graph, isa));
+    WAIO_TRY(st, waio_int_depthwise_create(&c->by_vectors, c, isa));
     *out = c;
     c = NULL;
 done:
@@ -266,6 +268,7 @@ void waio_int_conv_free(waio_int_conv *conv)
         return;
     free(conv->segment);
     free(conv->part);
+    waio_int_depthwise_free(conv->by_vectors);
     waio_int_requant_free(&conv->requant);
     free(conv);
 }

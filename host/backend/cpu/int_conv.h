@@ -11,8 +11,9 @@
  * 16x16: w = 256 h + l with l in [-128, 127] and h in [-128, 128], twice as many parts. Sums beyond
  * the accumulator that the type states are found and refused, as on the reference.
  *
- * Depthwise: a run is one number for each of 16 channels; s16 numbers; up to 510 positions of the
- * kernel where sums are wide, more of them are left to the reference.
+ * Depthwise: narrow on VNNI see int_depthwise.h; else a run is one number for each of 16 channels;
+ * s16 numbers; up to 510 positions of the kernel where sums are wide, more of them are left to the
+ * reference.
  *
  * A weight with a zero point would be packed as w - z_w in s16: then |w - z_w| <= 255, products are
  * at most 2^16 - 511 and a narrow sum or a part holds 33,025 of them. */
@@ -30,6 +31,7 @@ enum {
 };
 
 typedef struct waio_int_conv waio_int_conv;
+typedef struct waio_int_depthwise waio_int_depthwise;
 
 /* WAIO_EUNSUPPORTED: the reference must run the node (see above). */
 waio_status waio_int_conv_create(waio_int_conv **out, const waio_graph *graph,
@@ -73,7 +75,8 @@ struct waio_int_conv {
     int parts;
     waio_tile_run *tile;
     waio_int_requant requant;
-    bool sum_64, once; /* the accumulator's type; one rounding */
+    waio_int_depthwise *by_vectors; /* int_depthwise.h, or NULL */
+    bool sum_64, once;              /* the accumulator's type; one rounding */
 };
 
 /* Bytes of one block's weights, and of one term of it. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/cpu/int_conv.h"
+#include "backend/cpu/int_depthwise.h"
 
 size_t waio_int_term_bytes(const waio_int_conv *c)
 {
@@ -66,6 +66,8 @@ waio_status waio_int_conv_pack(const waio_int_conv *c, void **packed, size_t *by
     size_t blocks = (size_t)waio_int_blocks(c), block = waio_int_block_bytes(c);
     uint32_t offset = c->bytes == 1 ? (uint32_t)(128 + c->x_zero) : 0;
 
+    if (c->by_vectors)
+        return waio_int_depthwise_pack(c, packed, bytes, weight);
     *bytes = blocks * (block + WAIO_INT_LANES * sizeof(int32_t));
     *packed = waio_aligned_calloc(*bytes);
     if (!*packed)

@@ -2,7 +2,7 @@
  * chunk pairs of blocks of output channels. */
 #include <inttypes.h>
 
-#include "backend/cpu/int_conv.h"
+#include "backend/cpu/int_depthwise.h"
 
 static size_t rounded(size_t bytes)
 {
@@ -22,6 +22,8 @@ static size_t sum_count(void)
 
 size_t waio_int_conv_scratch_bytes(const waio_int_conv *c)
 {
+    if (c->by_vectors)
+        return waio_int_depthwise_scratch_bytes(c->by_vectors);
     size_t strip = (size_t)(c->in_rows * c->row_bytes) + WAIO_INT_SLACK;
     size_t sums = sum_count() * (sizeof(int32_t) + (c->wide ? sizeof(int64_t) : 0));
 
@@ -171,6 +173,10 @@ static void run_images(waio_int_run *run)
 
 waio_status waio_int_conv_run(const waio_int_conv *conv, const waio_kernel_args *args)
 {
+    if (conv->by_vectors) {
+        waio_int_depthwise_run(conv, args);
+        return WAIO_OK;
+    }
     waio_int_run run = {.conv = conv, .args = args, .scratch = scratch_of(conv, args->scratch)};
 
     set_init(&run);
