@@ -47,8 +47,8 @@ __attribute__((always_inline)) static inline void run(const waio_int_op *op,
         of_b = waio_lanes_load(op->in[1].lanes);
     }
     for (int64_t i = 0; i < flat->count; i += 16) {
-        __mmask16 lanes =
-            flat->count - i < 16 ? (__mmask16)((1u << (flat->count - i)) - 1) : (__mmask16)0xFFFF;
+        unsigned left_over = flat->count - i < 16 ? (unsigned)(flat->count - i) : 16;
+        __mmask16 lanes = (__mmask16)((1u << left_over) - 1);
         __m512i a = load(flat->a, i, lanes, type, za);
         if (sum) {
             __m512i b = load(flat->b, i, lanes, type, zb);
