@@ -20,66 +20,89 @@ typedef struct worker {
     pthread_t thread;
     double until; /* on the clock */
     int64_t batches;
-    double seconds; /* that they took */
+    double seconds, own_seconds; /* that they took, and of processor time */
     waio_status status;
     char message[512];
 } worker;
 
-/* Codes or numbers in [0, 1), anew for every batch: operations may overwrite their input. */
-static void fill_input(const worker *w, waio_rng *rng)
+static size_t input_bytes(const worker *w)
 {
     const waio_graph *graph = waio_program_graph(w->program);
     const waio_value *x = &graph->value[graph->input];
-    int64_t count = waio_shape_count(&x->shape) * waio_program_batch(w->program);
-    float *to = waio_workspace_value(&w->workspace, w->program, graph->input);
 
-    for (int64_t i = 0; i < count && x->type == WAIO_F32; i++)
-        to[i] = waio_rng_unit(rng);
-    for (int64_t i = 0; i < count * (int64_t)waio_type_bytes(x->type) && x->type != WAIO_F32; i++)
-        ((uint8_t *)to)[i] = (uint8_t)waio_rng_below(rng, 256);
+    return (size_t)(waio_shape_count(&x->shape) * waio_program_batch(w->program)) *
+           waio_type_bytes(x->type);
 }
 
-/* Batches until the time is over, at least one. The input is filled outside of the time taken. */
+static void *input_of(const worker *w)
+{
+    const waio_graph *graph = waio_program_graph(w->program);
+    return waio_workspace_value(&w->workspace, w->program, graph->input);
+}
+
+/* Codes of any value, or numbers in [0, 1). */
+static void fill_input(void *to, const worker *w)
+{
+    const waio_graph *graph = waio_program_graph(w->program);
+    size_t bytes = input_bytes(w);
+    waio_rng rng = {1};
+
+    if (graph->value[graph->input].type == WAIO_F32) {
+        for (size_t i = 0; i < bytes / sizeof(float); i++)
+            ((float *)to)[i] = waio_rng_unit(&rng);
+        return;
+    }
+    for (size_t i = 0; i < bytes; i++)
+        ((uint8_t *)to)[i] = (uint8_t)waio_rng_below(&rng, 256);
+}
+
+/* Batches until the time is over, at least one. Each gets its input anew, since the input's memory
+ * serves other values once it has been read. */
+static waio_status run_batches(worker *w, const void *input)
+{
+    waio_status st = WAIO_OK;
+    waio_run_range all = {0, waio_program_graph(w->program)->node_count, false, false};
+    double start = waio_clock(), start_own = waio_clock_thread();
+
+    for (w->batches = 0; w->batches == 0 || waio_clock() < w->until; w->batches++) {
+        memcpy(input_of(w), input, input_bytes(w));
+        WAIO_TRY(st, waio_program_run(w->program, w->binding, &w->workspace, all, NULL));
+    }
+    w->seconds = waio_clock() - start;
+    w->own_seconds = waio_clock_thread() - start_own;
+done:
+    return st;
+}
+
 static void *work(void *argument)
 {
     worker *w = argument;
-    waio_rng rng = {1};
-    waio_run_range all = {0, waio_program_graph(w->program)->node_count, false, false};
-    size_t bytes = 0;
-    const waio_graph *graph = waio_program_graph(w->program);
-    const waio_value *x = &graph->value[graph->input];
-    void *to = waio_workspace_value(&w->workspace, w->program, graph->input);
+    void *input = malloc(input_bytes(w));
 
-    bytes = (size_t)(waio_shape_count(&x->shape) * waio_program_batch(w->program)) *
-            waio_type_bytes(x->type);
-    fill_input(w, &rng);
-    void *input = malloc(bytes);
-    if (!input) {
-        w->status = waio_error(WAIO_ENOMEM, "out of memory");
+    w->status = WAIO_ENOMEM;
+    snprintf(w->message, sizeof w->message, "out of memory");
+    if (!input)
         return NULL;
-    }
-    memcpy(input, to, bytes);
-    double start = waio_clock(), now = start;
-    for (w->batches = 0; w->batches == 0 || now < w->until; w->batches++, now = waio_clock()) {
-        memcpy(to, input, bytes);
-        w->status = waio_program_run(w->program, w->binding, &w->workspace, all, NULL);
-        if (w->status != WAIO_OK) {
-            snprintf(w->message, sizeof w->message, "%s", waio_error_message());
-            break;
-        }
-    }
-    w->seconds = now - start;
+    fill_input(input, w);
+    w->status = run_batches(w, input);
+    if (w->status != WAIO_OK)
+        snprintf(w->message, sizeof w->message, "%.500s", waio_error_message());
     free(input);
     return NULL;
 }
 
-/* Images a second of all workers together. */
-static waio_status measure(double *rate, worker *workers, int threads, double seconds)
+/* Images a second of all workers together, and for each second of processor time. */
+typedef struct speed {
+    double images, images_own;
+} speed;
+
+static waio_status measure(speed *out, worker *workers, int threads, double seconds)
 {
     waio_status st = WAIO_OK;
     int started = 0;
+    double own = 0, images = 0;
 
-    *rate = 0;
+    *out = (speed){0, 0};
     for (; started < threads; started++) {
         workers[started].until = waio_clock() + seconds;
         if (pthread_create(&workers[started].thread, NULL, work, &workers[started]) != 0)
@@ -92,9 +115,12 @@ static waio_status measure(double *rate, worker *workers, int threads, double se
     for (int t = 0; t < threads; t++) {
         if (workers[t].status != WAIO_OK)
             WAIO_FAIL(st, workers[t].status, "%s", workers[t].message);
-        *rate += (double)(workers[t].batches * waio_program_batch(workers[t].program)) /
-                 workers[t].seconds;
+        double done_here = (double)(workers[t].batches * waio_program_batch(workers[t].program));
+        out->images += done_here / workers[t].seconds;
+        images += done_here;
+        own += workers[t].own_seconds;
     }
+    out->images_own = images / own;
 done:
     return st;
 }
@@ -105,26 +131,37 @@ static int ascending(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* One line a layer: its part of the time of a batch on one thread, the median of RUNS. */
+enum { TIMES = 15 };
+
+/* Seconds of every layer, TIMES each, in `time`: [node][run]. */
+static waio_status time_layers(double *time, const worker *w)
+{
+    waio_status st = WAIO_OK;
+    int nodes = waio_program_graph(w->program)->node_count;
+
+    for (int run = 0; run < TIMES; run++) {
+        fill_input(input_of(w), w);
+        for (int n = 0; n < nodes; n++) {
+            double start = waio_clock_thread();
+            WAIO_TRY(st, waio_program_run(w->program, w->binding, &w->workspace,
+                                          (waio_run_range){n, n + 1, false, false}, NULL));
+            time[n * TIMES + run] = waio_clock_thread() - start;
+        }
+    }
+done:
+    return st;
+}
+
+/* One line a layer: its part of the time of a batch on one thread, the median of TIMES. */
 static waio_status print_layers(const worker *w)
 {
-    enum { TIMES = 15 };
     waio_status st = WAIO_OK;
     const waio_graph *graph = waio_program_graph(w->program);
     double *time = calloc((size_t)graph->node_count * TIMES, sizeof *time), total = 0;
-    waio_rng rng = {1};
 
     if (!time)
         return waio_error(WAIO_ENOMEM, "out of memory");
-    for (int run = 0; run < TIMES; run++) {
-        fill_input(w, &rng);
-        for (int n = 0; n < graph->node_count; n++) {
-            double start = waio_clock();
-            WAIO_TRY(st, waio_program_run(w->program, w->binding, &w->workspace,
-                                          (waio_run_range){n, n + 1, false, false}, NULL));
-            time[n * TIMES + run] = waio_clock() - start;
-        }
-    }
+    WAIO_TRY(st, time_layers(time, w));
     for (int n = 0; n < graph->node_count; n++) {
         qsort(time + n * TIMES, TIMES, sizeof *time, ascending);
         total += time[n * TIMES + TIMES / 2];
@@ -147,6 +184,24 @@ typedef struct bench_request {
     bool layers;
 } bench_request;
 
+static void print_speed(const waio_program *program, const char *name, int threads,
+                        const speed *runs)
+{
+    double wall[RUNS], own[RUNS];
+
+    for (int i = 0; i < RUNS; i++) {
+        wall[i] = runs[i].images;
+        own[i] = runs[i].images_own;
+    }
+    qsort(wall, RUNS, sizeof *wall, ascending);
+    qsort(own, RUNS, sizeof *own, ascending);
+    printf(
+        "%s, batch %lld, %d threads: %.1f images/s (median of %d; %.1f to %.1f), %.1f a second of "
+        "processor time, %d layers on ref\n",
+        name, (long long)waio_program_batch(program), threads, wall[RUNS / 2], RUNS, wall[0],
+        wall[RUNS - 1], own[RUNS / 2], waio_program_fallbacks(program));
+}
+
 static waio_status bench(const waio_model *model, const waio_backend *backend,
                          const bench_request *request)
 {
@@ -155,7 +210,7 @@ static waio_status bench(const waio_model *model, const waio_backend *backend,
     waio_float_binding binding = {0};
     worker *workers = calloc(MOST_THREADS, sizeof *workers);
     int threads = (int)request->threads;
-    double rate[RUNS + 1];
+    speed runs[RUNS + 1];
 
     if (!workers)
         return waio_error(WAIO_ENOMEM, "out of memory");
@@ -168,15 +223,11 @@ static waio_status bench(const waio_model *model, const waio_backend *backend,
         WAIO_TRY(st, waio_workspace_create(&workers[t].workspace, program));
     }
     for (int run = 0; run <= RUNS; run++) /* the first one warms up */
-        WAIO_TRY(st, measure(&rate[run], workers, threads,
+        WAIO_TRY(st, measure(&runs[run], workers, threads,
                              (double)request->seconds / (run ? RUNS : 5 * RUNS)));
-    qsort(rate + 1, RUNS, sizeof *rate, ascending);
     if (request->layers)
         WAIO_TRY(st, print_layers(&workers[0]));
-    printf("%s on %s, batch %lld, %d threads: %.1f images/s (median of %d; %.1f to %.1f), "
-           "%d layers on ref\n",
-           model->name, backend->name, (long long)request->batch, threads, rate[1 + RUNS / 2], RUNS,
-           rate[1], rate[RUNS], waio_program_fallbacks(program));
+    print_speed(program, model->name, threads, runs + 1);
 done:
     for (int t = 0; t < threads; t++)
         waio_workspace_free(&workers[t].workspace);
