@@ -97,14 +97,11 @@ __attribute__((always_inline)) static inline void add_quad(__m512i sum[4], const
                                  _mm512_loadu_si512(w + 192));
 }
 
-typedef struct bounds {
-    __m512i zero_point, lo, hi;
-} bounds;
-
-/* 64 sums to codes in order. Saturating on the way changes nothing: the limits lie within 8 bits.
- */
-__attribute__((always_inline)) static inline __m512i
-finish(const __m512i sum[4], const waio_requant_lanes *lanes, const bounds *b, const bool shifts)
+/* 64 sums to codes in order. */
+__attribute__((always_inline)) static inline __m512i finish(const __m512i sum[4],
+                                                            const waio_requant_lanes *lanes,
+                                                            const waio_codes_vnni *codes,
+                                                            const bool shifts)
 {
     __m512i y[4];
 
@@ -113,10 +110,7 @@ finish(const __m512i sum[4], const waio_requant_lanes *lanes, const bounds *b, c
         waio_lanes_vnni v = waio_lanes_load(&lanes[k]);
         y[k] = waio_lanes_multiply(sum[k], &v, shifts);
     }
-    __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(y[0], y[1]), b->zero_point);
-    __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(y[2], y[3]), b->zero_point);
-    __m512i codes = _mm512_packs_epi16(low, high);
-    return _mm512_min_epi8(_mm512_max_epi8(codes, b->lo), b->hi);
+    return waio_codes_pack(y, codes);
 }
 
 /* `shifts` and `quads` (0: as many as there are) are constants where this is inlined. */
@@ -124,8 +118,7 @@ __attribute__((always_inline)) static inline void run(const waio_int_depthwise *
                                                       const waio_int_depthwise_row *row,
                                                       const bool shifts, const int quads)
 {
-    bounds b = {_mm512_set1_epi16((short)d->requant.zero_point),
-                _mm512_set1_epi8((char)d->requant.lo), _mm512_set1_epi8((char)d->requant.hi)};
+    waio_codes_vnni codes = waio_codes_load(d->requant.zero_point, d->requant.lo, d->requant.hi);
     int count = quads ? quads : d->quads, pattern = 0;
 
     for (int64_t i = 0; i < row->count; i += WAIO_DW_BYTES) {
@@ -138,7 +131,7 @@ __attribute__((always_inline)) static inline void run(const waio_int_depthwise *
 #pragma GCC unroll 3
         for (int q = 0; q < count; q++)
             add_quad(sum, row->x + i, d->tap + 4 * q, w + 256 * q);
-        __m512i y = finish(sum, d->requant.lanes + 4 * pattern, &b, shifts);
+        __m512i y = finish(sum, d->requant.lanes + 4 * pattern, &codes, shifts);
         _mm512_mask_storeu_epi8(row->y + i, first_lanes(row->count - i), y);
         pattern = pattern + 1 == d->patterns ? 0 : pattern + 1;
     }

@@ -57,4 +57,35 @@ waio_lanes_multiply(__m512i x, const waio_lanes_vnni *v, const bool shifts)
     return _mm512_srav_epi32(upper, v->down);
 }
 
+/* The limits of codes of 8 bits. */
+typedef struct waio_codes_vnni {
+    __m512i zero_point, lo, hi; /* of 16 bits; of 8 bits */
+} waio_codes_vnni;
+
+__attribute__((always_inline)) static inline waio_codes_vnni waio_codes_load(int32_t zero_point,
+                                                                             int32_t lo, int32_t hi)
+{
+    return (waio_codes_vnni){_mm512_set1_epi16((short)zero_point), _mm512_set1_epi8((char)lo),
+                             _mm512_set1_epi8((char)hi)};
+}
+
+/* Four vectors of results to 64 codes: in each 128 bits 4 of each vector. Saturating on the way
+ * changes nothing, since the limits lie within 8 bits. */
+__attribute__((always_inline)) static inline __m512i waio_codes_pack(const __m512i y[4],
+                                                                     const waio_codes_vnni *c)
+{
+    __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(y[0], y[1]), c->zero_point);
+    __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(y[2], y[3]), c->zero_point);
+
+    return _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(low, high), c->lo), c->hi);
+}
+
+/* The same, vector after vector. */
+__attribute__((always_inline)) static inline __m512i waio_codes_order(const __m512i y[4],
+                                                                      const waio_codes_vnni *c)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, waio_codes_pack(y, c));
+}
+
 #endif

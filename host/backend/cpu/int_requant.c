@@ -84,12 +84,11 @@ static void store(const waio_int_requant *q, void *y, int64_t i, int32_t x)
 }
 
 /* A pixel's sums times their multipliers. */
-WAIO_SIMD static void multiply(int32_t *y, const int32_t *sum, const int32_t *init,
-                               const waio_multiplier *m, const double *real, waio_requant rounding)
+WAIO_SIMD static void multiply(int32_t *y, const int32_t *sum, const waio_multiplier *m,
+                               const double *real, waio_requant rounding)
 {
     for (int c = 0; c < WAIO_INT_LANES; c++)
-        y[c] = waio_multiply_by_quantized((int32_t)((uint32_t)sum[c] + (uint32_t)init[c]), m[c],
-                                          real[c], rounding);
+        y[c] = waio_multiply_by_quantized(sum[c], m[c], real[c], rounding);
 }
 
 static void rows_portable(const waio_int_requant *q, const waio_int_rows *rows)
@@ -99,7 +98,7 @@ static void rows_portable(const waio_int_requant *q, const waio_int_rows *rows)
     int32_t y[WAIO_INT_LANES];
 
     for (int64_t p = 0; p < rows->pixels; p++) {
-        multiply(y, rows->sum + p * WAIO_INT_SUM_ROW, rows->init, m, real, q->rounding);
+        multiply(y, rows->sum + p * WAIO_INT_SUM_ROW, m, real, q->rounding);
         for (int c = 0; c < rows->channels; c++)
             store(q, rows->y, p * rows->y_pixel + c, y[c]);
     }

@@ -46,8 +46,7 @@ void waio_int_requant_free(waio_int_requant *requant);
 
 /* Sums of one block of channels. */
 typedef struct waio_int_rows {
-    const int32_t *sum;  /* [pixel][WAIO_INT_SUM_ROW] */
-    const int32_t *init; /* 16: added modulo 2^32 */
+    const int32_t *sum; /* [pixel][WAIO_INT_SUM_ROW] */
     int64_t pixels;
     int block, channels; /* the block's index, and how many of its 16 are real */
     void *y;

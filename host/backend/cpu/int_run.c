@@ -95,6 +95,7 @@ static void narrow_chunk(const waio_int_run *run, const waio_int_chunk *chunk, i
                       .steps = c->steps,
                       .w = (const uint8_t *)run->args->input[1] + (size_t)at * block_bytes,
                       .w_block = (ptrdiff_t)block_bytes,
+                      .init = run->scratch.init + at * WAIO_INT_LANES,
                       .sum = run->scratch.sum,
                       .blocks = blocks};
 
@@ -103,7 +104,6 @@ static void narrow_chunk(const waio_int_run *run, const waio_int_chunk *chunk, i
         int64_t first = (block + b) * WAIO_INT_LANES, left = c->per_group - first;
         int64_t to = chunk->y_pixel * c->oc + group * c->per_group + first;
         waio_int_rows rows = {.sum = run->scratch.sum + b * WAIO_INT_LANES,
-                              .init = run->scratch.init + (at + b) * WAIO_INT_LANES,
                               .pixels = chunk->rows * chunk->row_pixels,
                               .block = at + b,
                               .channels = (int)(left < WAIO_INT_LANES ? left : WAIO_INT_LANES),

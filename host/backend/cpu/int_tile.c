@@ -22,7 +22,7 @@ static void pixel_s16(const waio_tile *t, int64_t pixel, int block)
     int32_t *sum = t->sum + pixel * WAIO_INT_SUM_ROW + block * WAIO_INT_LANES;
     const uint8_t *w = t->w + block * t->w_block;
 
-    memset(sum, 0, WAIO_INT_LANES * sizeof *sum);
+    memcpy(sum, t->init + block * WAIO_INT_LANES, WAIO_INT_LANES * sizeof *sum);
     for (int s = 0; s < t->segments; s++) {
         const uint8_t *x = t->x + pixel * t->x_pixel + t->segment[s];
         for (int64_t k = 0; k < t->steps; k++, w += WAIO_INT_BLOCK_STEP)
@@ -38,16 +38,18 @@ static void tile_s16_portable(const waio_tile *t)
 }
 
 WAIO_SIMD static void depthwise_pixel(int32_t *restrict to, const uint8_t *x,
-                                      const ptrdiff_t *segment, int segments, const uint8_t *w)
+                                      const ptrdiff_t *segment, int segments, const uint8_t *w,
+                                      const int32_t *init)
 {
-    int32_t sum[WAIO_INT_LANES] = {0};
+    int32_t sum[WAIO_INT_LANES];
 
+    memcpy(sum, init, sizeof sum);
     for (int s = 0; s < segments; s++) {
         int16_t a[WAIO_INT_LANES], b[WAIO_INT_LANES];
         memcpy(a, x + segment[s], sizeof a);
         memcpy(b, w + (size_t)s * sizeof b, sizeof b);
         for (int c = 0; c < WAIO_INT_LANES; c++)
-            sum[c] += a[c] * b[c];
+            sum[c] = (int32_t)((uint32_t)sum[c] + (uint32_t)(a[c] * b[c]));
     }
     memcpy(to, sum, sizeof sum);
 }
@@ -58,7 +60,7 @@ void waio_tile_depthwise(const waio_tile *t)
         for (int b = 0; b < t->blocks; b++)
             depthwise_pixel(t->sum + p * WAIO_INT_SUM_ROW + b * WAIO_INT_LANES,
                             t->x + p * t->x_pixel + b * WAIO_INT_LANES * 2, t->segment, t->segments,
-                            t->w + b * t->w_block);
+                            t->w + b * t->w_block, t->init + b * WAIO_INT_LANES);
 }
 
 waio_tile_run *waio_tile_u8s8(waio_isa isa)

@@ -28,10 +28,11 @@ typedef struct waio_tile {
     ptrdiff_t x_pixel;        /* bytes from pixel to pixel */
     const ptrdiff_t *segment; /* where each run begins, in bytes from x */
     int segments;
-    int64_t steps;     /* of each run */
-    const uint8_t *w;  /* the first block; its steps, run after run */
-    ptrdiff_t w_block; /* bytes from block to block */
-    int32_t *sum;      /* [pixel][2 * WAIO_INT_LANES]: overwritten */
+    int64_t steps;       /* of each run */
+    const uint8_t *w;    /* the first block; its steps, run after run */
+    ptrdiff_t w_block;   /* bytes from block to block */
+    const int32_t *init; /* per channel of the blocks: what sums begin with */
+    int32_t *sum;        /* [pixel][2 * WAIO_INT_LANES]: overwritten */
     int64_t pixels;
     int blocks; /* 1 or 2 */
 } waio_tile;

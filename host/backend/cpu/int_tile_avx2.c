@@ -31,10 +31,13 @@ __attribute__((always_inline)) static inline void run(const waio_tile *t, int64_
 {
     __m256i sum[MOST_PIXELS][2];
     const uint8_t *w = t->w + block * t->w_block;
+    const __m256i *init = (const __m256i *)(const void *)(t->init + block * WAIO_INT_LANES);
 
 #pragma GCC unroll 4
-    for (int i = 0; i < pixels; i++)
-        sum[i][0] = sum[i][1] = _mm256_setzero_si256();
+    for (int i = 0; i < pixels; i++) {
+        sum[i][0] = _mm256_loadu_si256(init);
+        sum[i][1] = _mm256_loadu_si256(init + 1);
+    }
     for (int s = 0; s < t->segments; s++) {
         const uint8_t *x = t->x + first * t->x_pixel + t->segment[s];
         for (int64_t k = 0; k < t->steps; k++, x += WAIO_INT_STEP_BYTES, w += WAIO_INT_BLOCK_STEP) {

@@ -27,8 +27,11 @@ run(const waio_tile *t, int64_t first, const int pixels, const int blocks, const
     const uint8_t *w = t->w;
 
 #pragma GCC unroll 8
-    for (int i = 0; i < pixels; i++)
-        sum[i][0] = sum[i][1] = _mm512_setzero_si512();
+    for (int i = 0; i < pixels; i++) {
+        sum[i][0] = sum[i][1] = _mm512_loadu_si512(t->init);
+        if (blocks == 2)
+            sum[i][1] = _mm512_loadu_si512(t->init + WAIO_INT_LANES);
+    }
     for (int s = 0; s < t->segments; s++) {
         const uint8_t *x = t->x + first * t->x_pixel + t->segment[s];
         for (int64_t k = 0; k < t->steps; k++, x += WAIO_INT_STEP_BYTES, w += WAIO_INT_BLOCK_STEP) {

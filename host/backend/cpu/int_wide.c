@@ -88,7 +88,6 @@ static void store(const waio_int_requant *q, const waio_int_rows *rows)
 /* The sums of one block, from the second on at `lane`, to the output. */
 static void finish_block(waio_int_run *run, const waio_int_rows *rows, int lane)
 {
-    static const int32_t zeros[WAIO_INT_LANES];
     const waio_int_conv *c = run->conv;
     int64_t *sum = run->scratch.sum_64 + lane, range[2];
     int64_t least = c->sum_64 ? -(INT64_C(1) << 47) : INT32_MIN;
@@ -102,7 +101,6 @@ static void finish_block(waio_int_run *run, const waio_int_rows *rows, int lane)
         return;
     }
     with.sum = run->scratch.sum + lane;
-    with.init = zeros;
     if (c->sum_64) {
         multiply(c, run->scratch.sum + lane, sum, rows->pixels, rows->block);
         store(&c->requant, &with);
@@ -119,6 +117,7 @@ static void add_parts(const waio_int_run *run, const waio_int_chunk *chunk, cons
 {
     const waio_int_conv *c = run->conv;
     int64_t count = chunk->rows * chunk->row_pixels * WAIO_INT_SUM_ROW;
+    static const int32_t zeros[WAIO_INT_SUM_ROW];
     ptrdiff_t offset[1];
 
     memset(run->scratch.sum_64, 0, (size_t)count * sizeof(int64_t));
@@ -133,6 +132,7 @@ static void add_parts(const waio_int_run *run, const waio_int_chunk *chunk, cons
                               .w = w + (size_t)term * waio_int_term_bytes(c) +
                                    (part->segment * c->steps + part->step) * WAIO_INT_BLOCK_STEP,
                               .w_block = (ptrdiff_t)waio_int_block_bytes(c),
+                              .init = zeros,
                               .sum = run->scratch.sum,
                               .blocks = blocks};
             waio_int_sum_part(run, chunk, &tile);
