@@ -154,7 +154,12 @@ void waio_int_flat_run(const waio_int_op *op, waio_int_form form, const waio_int
     }
 #if defined(__x86_64__)
     if (op->out.isa == WAIO_ISA_VNNI && op->out.rounding != WAIO_REQUANT_FLOAT) {
-        waio_int_flat_vnni(op, form, flat);
+        int64_t done = form == WAIO_INT_ADD ? waio_int_add_vnni(op, flat) : 0;
+        size_t bytes = (size_t)done * waio_type_bytes(op->type);
+        waio_int_flat rest = {(const char *)flat->a + bytes,
+                              flat->b ? (const char *)flat->b + bytes : NULL,
+                              (char *)flat->y + bytes, flat->count - done};
+        waio_int_flat_vnni(op, form, &rest);
         return;
     }
 #endif

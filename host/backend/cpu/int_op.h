@@ -53,6 +53,8 @@ void waio_int_flat_run(const waio_int_op *op, waio_int_form form, const waio_int
 void waio_int_clamp(const waio_int_op *op, void *y, int64_t count);
 
 #if defined(__x86_64__)
+/* The beginning of an add of 8 bits (int_sum_vnni.c): gives how many codes it did, perhaps none. */
+int64_t waio_int_add_vnni(const waio_int_op *op, const waio_int_flat *flat);
 /* Not MAX, and no rounding FLOAT. */
 void waio_int_flat_vnni(const waio_int_op *op, waio_int_form form, const waio_int_flat *flat);
 #endif
