@@ -101,22 +101,21 @@ __attribute__((always_inline)) static inline void add_quad(__m512i sum[4], const
 __attribute__((always_inline)) static inline __m512i finish(const __m512i sum[4],
                                                             const waio_requant_lanes *lanes,
                                                             const waio_codes_vnni *codes,
-                                                            const bool shifts)
+                                                            const int heed)
 {
     __m512i y[4];
 
 #pragma GCC unroll 4
     for (int k = 0; k < 4; k++) {
         waio_lanes_vnni v = waio_lanes_load(&lanes[k]);
-        y[k] = waio_lanes_multiply(sum[k], &v, shifts);
+        y[k] = waio_lanes_multiply(sum[k], &v, heed);
     }
     return waio_codes_pack(y, codes);
 }
 
-/* `shifts` and `quads` (0: as many as there are) are constants where this is inlined. */
-__attribute__((always_inline)) static inline void run(const waio_int_depthwise *d,
-                                                      const waio_int_depthwise_row *row,
-                                                      const bool shifts, const int quads)
+/* `heed` and `quads` (0: as many as there are) are constants where this is inlined. */
+__attribute__((always_inline)) static inline void
+run(const waio_int_depthwise *d, const waio_int_depthwise_row *row, const int heed, const int quads)
 {
     waio_codes_vnni codes = waio_codes_load(d->requant.zero_point, d->requant.lo, d->requant.hi);
     int count = quads ? quads : d->quads, pattern = 0;
@@ -131,7 +130,7 @@ __attribute__((always_inline)) static inline void run(const waio_int_depthwise *
 #pragma GCC unroll 3
         for (int q = 0; q < count; q++)
             add_quad(sum, row->x + i, d->tap + 4 * q, w + 256 * q);
-        __m512i y = finish(sum, d->requant.lanes + 4 * pattern, &codes, shifts);
+        __m512i y = finish(sum, d->requant.lanes + 4 * pattern, &codes, heed);
         _mm512_mask_storeu_epi8(row->y + i, first_lanes(row->count - i), y);
         pattern = pattern + 1 == d->patterns ? 0 : pattern + 1;
     }
@@ -139,17 +138,25 @@ __attribute__((always_inline)) static inline void run(const waio_int_depthwise *
 
 static void run_3x3(const waio_int_depthwise *d, const waio_int_depthwise_row *row)
 {
-    run(d, row, false, 3);
+    run(d, row, WAIO_LANES_LESS, 3);
+}
+
+static void run_3x3_relu(const waio_int_depthwise *d, const waio_int_depthwise_row *row)
+{
+    run(d, row, 0, 3);
 }
 
 static void run_any(const waio_int_depthwise *d, const waio_int_depthwise_row *row)
 {
-    run(d, row, true, 0);
+    run(d, row, WAIO_LANES_ALL, 0);
 }
 
 void waio_int_depthwise_vnni(const waio_int_depthwise *d, const waio_int_depthwise_row *row)
 {
-    (d->quads == 3 && !d->requant.shifts ? run_3x3 : run_any)(d, row);
+    if (d->quads != 3 || d->requant.shifts)
+        run_any(d, row);
+    else
+        (waio_lanes_heed(d->requant.lo, d->requant.zero_point) ? run_3x3 : run_3x3_relu)(d, row);
 }
 
 #pragma GCC pop_options

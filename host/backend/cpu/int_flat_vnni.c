@@ -28,11 +28,11 @@ __attribute__((always_inline)) static inline void store(void *y, int64_t at, __m
         _mm256_mask_storeu_epi16((int16_t *)y + at, lanes, _mm512_cvtepi32_epi16(x));
 }
 
-/* `form`, `type` and `shifts` are constants where this is inlined. */
+/* `form` and `type` are constants where this is inlined. */
 __attribute__((always_inline)) static inline void run(const waio_int_op *op,
                                                       const waio_int_flat *flat,
                                                       const waio_int_form form,
-                                                      const waio_type type, const bool shifts)
+                                                      const waio_type type)
 {
     bool sum = form == WAIO_INT_ADD || form == WAIO_INT_SUB;
     waio_lanes_vnni out = waio_lanes_load(op->out.lanes), of_a = out, of_b = out;
@@ -52,13 +52,13 @@ __attribute__((always_inline)) static inline void run(const waio_int_op *op,
         __m512i a = load(flat->a, i, lanes, type, za);
         if (sum) {
             __m512i b = load(flat->b, i, lanes, type, zb);
-            a = waio_lanes_multiply(_mm512_sll_epi32(a, left), &of_a, shifts);
-            b = waio_lanes_multiply(_mm512_sll_epi32(b, left), &of_b, shifts);
+            a = waio_lanes_multiply(_mm512_sll_epi32(a, left), &of_a, WAIO_LANES_ALL);
+            b = waio_lanes_multiply(_mm512_sll_epi32(b, left), &of_b, WAIO_LANES_ALL);
             a = form == WAIO_INT_ADD ? _mm512_add_epi32(a, b) : _mm512_sub_epi32(a, b);
         } else if (form == WAIO_INT_MUL) {
             a = _mm512_mullo_epi32(a, load(flat->b, i, lanes, type, zb));
         }
-        a = waio_lanes_multiply(a, &out, shifts);
+        a = waio_lanes_multiply(a, &out, WAIO_LANES_ALL);
         a = _mm512_min_epi32(_mm512_max_epi32(a, lo), hi);
         store(flat->y, i, lanes, type, _mm512_add_epi32(a, z));
     }
@@ -68,9 +68,9 @@ __attribute__((always_inline)) static inline void
 run_form(const waio_int_op *op, const waio_int_flat *flat, const waio_int_form form)
 {
     if (op->type == WAIO_S8)
-        run(op, flat, form, WAIO_S8, true);
+        run(op, flat, form, WAIO_S8);
     else
-        run(op, flat, form, WAIO_S16, true);
+        run(op, flat, form, WAIO_S16);
 }
 
 void waio_int_flat_vnni(const waio_int_op *op, waio_int_form form, const waio_int_flat *flat)

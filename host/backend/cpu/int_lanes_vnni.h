@@ -28,28 +28,41 @@ waio_lanes_load(const waio_requant_lanes *lanes)
     return v;
 }
 
-/* p + add, less what negative products lose. */
-__attribute__((always_inline)) static inline __m512i waio_lanes_add(__m512i p, __m512i add,
-                                                                    __m512i less)
-{
-    __mmask8 negative = _mm512_movepi64_mask(p);
+/* What a multiplication must heed: constants where it is inlined. */
+enum {
+    WAIO_LANES_SHIFTS = 1, /* `left` and `up` */
+    WAIO_LANES_LESS = 2,   /* `less`: needed unless results below 0 are clamped to 0 */
+    WAIO_LANES_ALL = WAIO_LANES_SHIFTS | WAIO_LANES_LESS
+};
 
-    p = _mm512_add_epi64(p, add);
-    return _mm512_mask_sub_epi64(p, negative, p, less);
+/* Whether a result below 0 comes out as at least the code of 0: there `less` changes nothing, since
+ * (y + 2^(r-1)) >> r is at most 0 for y < 0 with it and without. */
+static inline int waio_lanes_heed(int32_t lo, int32_t zero_point)
+{
+    return lo >= zero_point ? 0 : WAIO_LANES_LESS;
 }
 
-/* x times the multipliers; `shifts` (a constant where this is inlined): heed left and up. */
-__attribute__((always_inline)) static inline __m512i
-waio_lanes_multiply(__m512i x, const waio_lanes_vnni *v, const bool shifts)
+/* p + add, less what negative products lose. */
+__attribute__((always_inline)) static inline __m512i waio_lanes_add(__m512i p, __m512i add,
+                                                                    __m512i less, const int heed)
 {
-    if (shifts)
+    __m512i q = _mm512_add_epi64(p, add);
+
+    return heed & WAIO_LANES_LESS ? _mm512_mask_sub_epi64(q, _mm512_movepi64_mask(p), q, less) : q;
+}
+
+/* x times the multipliers. */
+__attribute__((always_inline)) static inline __m512i
+waio_lanes_multiply(__m512i x, const waio_lanes_vnni *v, const int heed)
+{
+    if (heed & WAIO_LANES_SHIFTS)
         x = _mm512_sllv_epi32(x, v->left);
     __m512i even = _mm512_mul_epi32(x, v->m);
     __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(x, 32), v->m_odd);
 
-    even = waio_lanes_add(even, v->add[0], v->less[0]);
-    odd = waio_lanes_add(odd, v->add[1], v->less[1]);
-    if (shifts) {
+    even = waio_lanes_add(even, v->add[0], v->less[0], heed);
+    odd = waio_lanes_add(odd, v->add[1], v->less[1], heed);
+    if (heed & WAIO_LANES_SHIFTS) {
         even = _mm512_sllv_epi64(even, v->up[0]);
         odd = _mm512_sllv_epi64(odd, v->up[1]);
     }

@@ -8,9 +8,8 @@
 #include "backend/cpu/int_lanes_vnni.h"
 
 /* One pixel at a time, any number of channels. */
-__attribute__((always_inline)) static inline void run(const waio_int_requant *q,
-                                                      const waio_int_rows *rows, int64_t first,
-                                                      const bool shifts, const waio_type type)
+__attribute__((always_inline)) static inline void
+run(const waio_int_requant *q, const waio_int_rows *rows, int64_t first, const waio_type type)
 {
     waio_lanes_vnni lanes = waio_lanes_load(&q->lanes[rows->block]);
     __mmask16 real = (__mmask16)((1u << rows->channels) - 1);
@@ -23,7 +22,7 @@ __attribute__((always_inline)) static inline void run(const waio_int_requant *q,
 
     for (int64_t p = first; p < rows->pixels; p++) {
         __m512i x = _mm512_loadu_si512(rows->sum + p * WAIO_INT_SUM_ROW);
-        x = waio_lanes_multiply(x, &lanes, shifts);
+        x = waio_lanes_multiply(x, &lanes, WAIO_LANES_ALL);
         x = _mm512_add_epi32(_mm512_min_epi32(_mm512_max_epi32(x, lo), hi), zero_point);
         if (type == WAIO_S8)
             _mm_mask_storeu_epi8(y8 + p * rows->y_pixel, real, _mm512_cvtepi32_epi8(x));
@@ -34,16 +33,17 @@ __attribute__((always_inline)) static inline void run(const waio_int_requant *q,
 
 static void run_s8(const waio_int_requant *q, const waio_int_rows *rows, int64_t first)
 {
-    run(q, rows, first, true, WAIO_S8);
+    run(q, rows, first, WAIO_S8);
 }
 
 static void run_s16(const waio_int_requant *q, const waio_int_rows *rows)
 {
-    run(q, rows, 0, true, WAIO_S16);
+    run(q, rows, 0, WAIO_S16);
 }
 
 /* Four pixels of 16 channels at a time. */
-static void run_fours(const waio_int_requant *q, const waio_int_rows *rows)
+__attribute__((always_inline)) static inline void
+run_fours(const waio_int_requant *q, const waio_int_rows *rows, const int heed)
 {
     waio_lanes_vnni lanes = waio_lanes_load(&q->lanes[rows->block]);
     waio_codes_vnni codes = waio_codes_load(q->zero_point, q->lo, q->hi);
@@ -55,7 +55,7 @@ static void run_fours(const waio_int_requant *q, const waio_int_rows *rows)
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++)
             y[i] = waio_lanes_multiply(_mm512_loadu_si512(rows->sum + (p + i) * WAIO_INT_SUM_ROW),
-                                       &lanes, false);
+                                       &lanes, heed);
         __m512i four = waio_codes_order(y, &codes);
         if (rows->y_pixel == 16) {
             _mm512_storeu_si512(to, four);
@@ -69,6 +69,16 @@ static void run_fours(const waio_int_requant *q, const waio_int_rows *rows)
     run_s8(q, rows, p);
 }
 
+static void run_fours_relu(const waio_int_requant *q, const waio_int_rows *rows)
+{
+    run_fours(q, rows, 0);
+}
+
+static void run_fours_any(const waio_int_requant *q, const waio_int_rows *rows)
+{
+    run_fours(q, rows, WAIO_LANES_LESS);
+}
+
 void waio_int_requant_rows_vnni(const waio_int_requant *q, const waio_int_rows *rows)
 {
     if (q->type == WAIO_S16)
@@ -76,7 +86,7 @@ void waio_int_requant_rows_vnni(const waio_int_requant *q, const waio_int_rows *
     else if (q->shifts || rows->channels < WAIO_INT_LANES)
         run_s8(q, rows, 0);
     else
-        run_fours(q, rows);
+        (waio_lanes_heed(q->lo, q->zero_point) ? run_fours_any : run_fours_relu)(q, rows);
 }
 
 #pragma GCC pop_options

@@ -53,8 +53,10 @@ __attribute__((always_inline)) static inline __m512i scaled(const int8_t *codes,
 }
 
 /* The first whole 64s of `flat`; gives how many codes that are. */
-__attribute__((always_inline)) static inline int64_t
-run(const waio_int_op *op, const waio_int_flat *flat, const bool half_a, const bool half_b)
+__attribute__((always_inline)) static inline int64_t run(const waio_int_op *op,
+                                                         const waio_int_flat *flat,
+                                                         const bool half_a, const bool half_b,
+                                                         const int heed)
 {
     operand a = operand_of(&op->in[0], op->zero_point[0]);
     operand b = operand_of(&op->in[1], op->zero_point[1]);
@@ -69,7 +71,7 @@ run(const waio_int_op *op, const waio_int_flat *flat, const bool half_a, const b
         for (int k = 0; k < 4; k++) {
             __m512i sum = _mm512_add_epi32(scaled(x + i + 16 * k, &a, half_a),
                                            scaled(z + i + 16 * k, &b, half_b));
-            y[k] = waio_lanes_multiply(sum, &out, false);
+            y[k] = waio_lanes_multiply(sum, &out, heed);
         }
         _mm512_storeu_si512((int8_t *)flat->y + i, waio_codes_order(y, &codes));
     }
@@ -78,21 +80,32 @@ run(const waio_int_op *op, const waio_int_flat *flat, const bool half_a, const b
 
 static int64_t run_first(const waio_int_op *op, const waio_int_flat *flat)
 {
-    return run(op, flat, true, false);
+    return run(op, flat, true, false, WAIO_LANES_LESS);
 }
 
 static int64_t run_second(const waio_int_op *op, const waio_int_flat *flat)
 {
-    return run(op, flat, false, true);
+    return run(op, flat, false, true, WAIO_LANES_LESS);
+}
+
+static int64_t run_first_relu(const waio_int_op *op, const waio_int_flat *flat)
+{
+    return run(op, flat, true, false, 0);
+}
+
+static int64_t run_second_relu(const waio_int_op *op, const waio_int_flat *flat)
+{
+    return run(op, flat, false, true, 0);
 }
 
 int64_t waio_int_add_vnni(const waio_int_op *op, const waio_int_flat *flat)
 {
     if (op->type != WAIO_S8 || op->out.shifts || op->out.rounding != WAIO_REQUANT_DOUBLE)
         return 0;
+    int heed = waio_lanes_heed(op->lo, op->out_zero_point);
     if (is_half(&op->in[0]))
-        return run_first(op, flat);
-    return is_half(&op->in[1]) ? run_second(op, flat) : 0;
+        return (heed ? run_first : run_first_relu)(op, flat);
+    return is_half(&op->in[1]) ? (heed ? run_second : run_second_relu)(op, flat) : 0;
 }
 
 #pragma GCC pop_options
