@@ -161,6 +161,53 @@ static void long_sums_agree(void)
         }
 }
 
+/* ---- add: every pair of codes ---- */
+
+static void check_pairs(waio_op op, float a, float b, float y, int32_t z, bool relu)
+{
+    enum { PAIRS = 65536 };
+    int64_t *codes = calloc(PAIRS, sizeof *codes);
+    int32_t *x = calloc(PAIRS, sizeof *x), *got = calloc(PAIRS, sizeof *got);
+    waio_graph *graph = refq_graph(WAIO_SHAPE(1, PAIRS), WAIO_S8, (double)a, z);
+    waio_node node = {.op = op, .input_count = 2, .clamp = WAIO_NO_CLAMP};
+
+    if (relu)
+        node.clamp = (waio_clamp){0, INFINITY};
+    for (int i = 0; i < PAIRS; i++) {
+        x[i] = i / 256 - 128;
+        codes[i] = i % 256 - 128;
+    }
+    node.input[0] = graph->input;
+    node.input[1] = refq_codes(graph, WAIO_SHAPE(1, PAIRS), WAIO_S8, &b, 1, codes);
+    int id = refq_node(graph, node, WAIO_S8, (double)y, -z / 2);
+    for (int rounding = WAIO_REQUANT_TFLITE; rounding <= WAIO_REQUANT_FLOAT; rounding++) {
+        graph->requant = (waio_requant)rounding;
+        CHECK_OK(refq_run(graph, id, 1, x, got)); /* compares */
+    }
+    free(codes);
+    free(x);
+    free(got);
+    waio_graph_free(graph);
+}
+
+static void every_pair_of_codes_agrees(void)
+{
+    static const float ratio[] = {1,     0.99999f, 0.5f,  0.3f,   1.7f, 3,
+                                  0.01f, 200,      1e-9f, 1e-12f, 1e12f};
+    static const int32_t zero_points[] = {-128, -3, 127};
+    waio_rng rng = {11};
+
+    for (size_t i = 0; i < sizeof ratio / sizeof *ratio; i++)
+        for (int k = 0; k < 3; k++) {
+            float largest = ratio[i] > 1 ? ratio[i] : 1;
+            float y = largest * (0.3f + 2 * waio_rng_unit(&rng));
+            check_pairs(WAIO_OP_ADD, 1, ratio[i], y, zero_points[k], false);
+            check_pairs(WAIO_OP_ADD, 1, ratio[i], y, zero_points[k], true);
+            check_pairs(WAIO_OP_SUB, 1, ratio[i], y, zero_points[k], i % 2);
+            check_pairs(WAIO_OP_MUL, 1, ratio[i], y * 50, zero_points[k], i % 2);
+        }
+}
+
 /* ---- the choice of instructions ---- */
 
 static void isa_is_chosen_by_name(void)
@@ -190,6 +237,7 @@ int main(void)
         cases_agree();
         unsetenv("WAIO_CPU_ISA");
     }
+    every_pair_of_codes_agrees();
     long_sums_agree(); /* goes through all instructions itself */
     return waio_check_result();
 }

@@ -1,5 +1,5 @@
-/* Integer add, sub, mul, maximum of equal shapes, or with a constant that has one number or one per
- * channel. */
+/* Integer add, sub, mul, maximum of equal shapes, with a constant that has one number or one per
+ * channel, or with a computed operand of one number per image and channel. */
 #include <math.h>
 #include <string.h>
 
@@ -62,13 +62,47 @@ static waio_int_form form_of(waio_op op)
     }
 }
 
-/* Numbers of the repeated operand, 0 if none is, and where a spread one ends: whole repetitions. */
-static int64_t period_of(const waio_kernel *kernel, int *repeated)
+/* (N, 1, ..., 1, C) beside `out`. */
+static bool per_image_channel(const waio_shape *x, const waio_shape *out)
 {
-    *repeated = waio_shape_equal(&kernel->in[1], &kernel->out) ? 0 : 1;
-    return waio_shape_equal(&kernel->in[*repeated], &kernel->out)
-               ? 0
-               : waio_shape_count(&kernel->in[*repeated]);
+    for (int d = 1; d < x->rank - 1; d++)
+        if (x->dim[d] != 1)
+            return false;
+    return x->rank == out->rank && x->rank >= 2 && x->dim[0] == out->dim[0] &&
+           x->dim[x->rank - 1] == out->dim[x->rank - 1];
+}
+
+bool waio_int_binary_supported(const waio_graph *graph, const waio_node *node)
+{
+    const waio_shape *a = &graph->value[node->input[0]].shape;
+    const waio_shape *b = &graph->value[node->input[1]].shape;
+    const waio_shape *out = &graph->value[node->output].shape;
+
+    if (waio_cpu_binary_supported(graph, node))
+        return true;
+    if (waio_value_is_const(graph, node->input[0]) || waio_value_is_const(graph, node->input[1]))
+        return false;
+    return (waio_shape_equal(a, out) && per_image_channel(b, out)) ||
+           (waio_shape_equal(b, out) && per_image_channel(a, out));
+}
+
+/* Which operand is repeated, after how many numbers (0: none is), and how often it changes. */
+typedef struct repetition {
+    int operand;
+    int64_t period, images;
+} repetition;
+
+static repetition repetition_of(const waio_kernel *kernel)
+{
+    repetition r = {.operand = waio_shape_equal(&kernel->in[1], &kernel->out) ? 0 : 1, .images = 1};
+    const waio_shape *x = &kernel->in[r.operand];
+
+    if (waio_shape_equal(x, &kernel->out))
+        return r;
+    if (!waio_value_is_const(kernel->graph, kernel->node->input[r.operand]))
+        r.images = x->dim[0];
+    r.period = waio_shape_count(x) / r.images;
+    return r;
 }
 
 static int64_t spread_of(int64_t period)
@@ -78,14 +112,12 @@ static int64_t spread_of(int64_t period)
 
 size_t waio_int_op_scratch_bytes(const waio_kernel *kernel)
 {
-    int repeated = 0;
-
     switch (kernel->node->op) {
     case WAIO_OP_ADD:
     case WAIO_OP_SUB:
     case WAIO_OP_MUL:
     case WAIO_OP_MAXIMUM:
-        return (size_t)spread_of(period_of(kernel, &repeated)) * 2;
+        return (size_t)spread_of(repetition_of(kernel).period) * 2;
     case WAIO_OP_AVG_POOL:
     case WAIO_OP_MEAN:
     case WAIO_OP_SUM: /* a sum a channel */
@@ -95,26 +127,35 @@ size_t waio_int_op_scratch_bytes(const waio_kernel *kernel)
     }
 }
 
-waio_status waio_int_binary(const waio_kernel *kernel, const waio_kernel_args *args)
+/* Numbers [from, to); the repeated operand's begin at `at` and are spread first. */
+static void run_image(const waio_kernel *kernel, const waio_kernel_args *args, const repetition *r,
+                      int64_t from, int64_t to, const char *at)
 {
     const waio_int_op *op = kernel->int_op;
     size_t bytes = waio_type_bytes(op->type);
-    int repeated = 0;
-    int64_t period = period_of(kernel, &repeated), spread = spread_of(period);
-    int64_t count = waio_shape_count(&kernel->out), step = period ? spread : count;
-    waio_int_form form = form_of(kernel->node->op);
+    int64_t spread = spread_of(r->period), step = r->period ? spread : to - from;
 
-    for (int64_t i = 0; i < spread; i += period)
-        memcpy((char *)args->scratch + (size_t)i * bytes, args->input[repeated],
-               (size_t)period * bytes);
-    for (int64_t i = 0; i < count; i += step) {
+    for (int64_t i = 0; i < spread; i += r->period)
+        memcpy((char *)args->scratch + (size_t)i * bytes, at, (size_t)r->period * bytes);
+    for (int64_t i = from; i < to; i += step) {
         const char *x[2];
         for (int k = 0; k < 2; k++)
-            x[k] = period && k == repeated ? (const char *)args->scratch
-                                           : (const char *)args->input[k] + (size_t)i * bytes;
-        waio_int_flat_run(op, form,
+            x[k] = r->period && k == r->operand ? (const char *)args->scratch
+                                                : (const char *)args->input[k] + (size_t)i * bytes;
+        waio_int_flat_run(op, form_of(kernel->node->op),
                           &(waio_int_flat){x[0], x[1], (char *)args->output + (size_t)i * bytes,
-                                           count - i < step ? count - i : step});
+                                           to - i < step ? to - i : step});
     }
+}
+
+waio_status waio_int_binary(const waio_kernel *kernel, const waio_kernel_args *args)
+{
+    repetition r = repetition_of(kernel);
+    size_t bytes = waio_type_bytes(kernel->int_op->type);
+    int64_t count = waio_shape_count(&kernel->out) / r.images;
+
+    for (int64_t n = 0; n < r.images; n++)
+        run_image(kernel, args, &r, n * count, (n + 1) * count,
+                  (const char *)args->input[r.operand] + (size_t)(n * r.period) * bytes);
     return WAIO_OK;
 }

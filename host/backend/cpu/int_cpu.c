@@ -42,7 +42,7 @@ static way way_of(const waio_graph *graph, const waio_node *node, const char **r
     case WAIO_OP_MUL:
     case WAIO_OP_MAXIMUM:
         *reason = "only equal shapes and one number per channel";
-        return waio_cpu_binary_supported(graph, node)
+        return waio_int_binary_supported(graph, node)
                    ? (way){waio_int_binary, waio_int_create_binary}
                    : none;
     case WAIO_OP_CLIP:
@@ -74,8 +74,8 @@ static way way_of(const waio_graph *graph, const waio_node *node, const char **r
     case WAIO_OP_LOGISTIC:
         return (way){waio_int_logistic, waio_int_create_table};
     case WAIO_OP_SOFTMAX:
-        *reason = "only of 8 bits";
-        return x->type == WAIO_S8 ? (way){waio_int_softmax, waio_int_create_table} : none;
+        return (way){x->type == WAIO_S8 ? waio_int_softmax : waio_int_softmax_16,
+                     waio_int_create_table};
     default:
         *reason = "no fast integer loop yet";
         return none;

@@ -1,4 +1,4 @@
-/* Integer softmax of 8 bits and logistic. Tables come from the reference's own kernels and the same
+/* Integer softmax and logistic. Tables come from the reference's own kernels and the same
  * float operations in the same order, so that nothing can differ. */
 #include <math.h>
 #include <stdlib.h>
@@ -44,6 +44,13 @@ waio_status waio_int_create_table(waio_int_op *op, const waio_kernel *kernel, wa
     (void)isa;
     if (kernel->node->op == WAIO_OP_LOGISTIC)
         return create_logistic(op, kernel);
+    if (op->type == WAIO_S16) {
+        op->table = malloc(sizeof(waio_refq_softmax_tables));
+        if (!op->table)
+            return waio_error(WAIO_ENOMEM, "out of memory");
+        waio_refq_softmax_fill(op->table);
+        return WAIO_OK;
+    }
     float *table = malloc(256 * sizeof *table);
     op->table = table;
     if (!table)
@@ -96,5 +103,30 @@ waio_status waio_int_softmax(const waio_kernel *kernel, const waio_kernel_args *
     for (int64_t i = 0; i < count; i += width)
         softmax_row(kernel->int_op, (int8_t *)args->output + i, (const int8_t *)args->input[0] + i,
                     width);
+    return WAIO_OK;
+}
+
+/* The reference's rows with tables that are filled once. */
+waio_status waio_int_softmax_16(const waio_kernel *kernel, const waio_kernel_args *args)
+{
+    const waio_graph *graph = kernel->graph;
+    const waio_value *x = &graph->value[kernel->node->input[0]];
+    const waio_value *y = &graph->value[kernel->node->output];
+    int64_t width = kernel->out.dim[kernel->out.rank - 1], lost = 0;
+    int64_t count = waio_shape_count(&kernel->out);
+    waio_refq_tensor in = {kernel->in[0], x->type, x->params, args->input[0]};
+    waio_refq_call call = {.node = kernel->node,
+                           .requant = graph->requant,
+                           .in = &in,
+                           .out = {kernel->out, y->type, y->params, NULL},
+                           .result = args->output,
+                           .lost = &lost};
+
+    for (int64_t i = 0; i < count; i += width)
+        waio_refq_softmax_row(&call, kernel->int_op->table, i, width);
+    if (lost)
+        return waio_error(WAIO_EUNSUPPORTED, "node \"%s\" (softmax): more than 65,536 numbers",
+                          kernel->node->name);
+    waio_int_clamp(kernel->int_op, args->output, count);
     return WAIO_OK;
 }
