@@ -70,11 +70,7 @@ static void softmax_8(const waio_refq_call *call)
 
 /* ---- 16 bits ---- */
 
-enum { STEPS = 512 };
-
-typedef struct tables {
-    int16_t exp[STEPS + 1], reciprocal[STEPS + 1];
-} tables;
+enum { STEPS = WAIO_REFQ_SOFTMAX_STEPS };
 
 static double reciprocal(double x)
 {
@@ -108,17 +104,18 @@ static int32_t look_up(const int16_t table[STEPS + 1], int32_t code)
 }
 
 /* 1/sum in units of 2^-15 of the sum's leading power of two; `zeros` counts its leading zeros. */
-static int32_t reciprocal_of(const tables *t, uint32_t sum, int zeros)
+static int32_t reciprocal_of(const waio_refq_softmax_tables *t, uint32_t sum, int zeros)
 {
     int64_t shifted = (((int64_t)sum << (zeros - 1)) + (1 << 13)) >> 14;
     return look_up(t->reciprocal,
                    waio_clampi((int32_t)(shifted - (1 << 15) - (1 << 16)), -32768, 32767));
 }
 
-static void softmax_row(const waio_refq_call *call, const tables *t, waio_multiplier m, int64_t at,
-                        int64_t width)
+void waio_refq_softmax_row(const waio_refq_call *call, const waio_refq_softmax_tables *t,
+                           int64_t at, int64_t width)
 {
     double real = (double)call->in[0].params.scale[0] / (10.0 / 65535);
+    waio_multiplier m = waio_multiplier_of(real);
     waio_refq_tensor exps = call->out; /* the row's exponentials wait in the result */
     int32_t top = INT32_MIN;
     int64_t sum = 0;
@@ -143,17 +140,21 @@ static void softmax_row(const waio_refq_call *call, const tables *t, waio_multip
     }
 }
 
+void waio_refq_softmax_fill(waio_refq_softmax_tables *tables)
+{
+    fill_table(tables->exp, exp, -10, 0);
+    fill_table(tables->reciprocal, reciprocal, 0, 1);
+}
+
 static void softmax_16(const waio_refq_call *call)
 {
     int64_t width = call->out.shape.dim[call->out.shape.rank - 1];
     int64_t rows = waio_shape_count(&call->out.shape) / width;
-    waio_multiplier m = waio_multiplier_of((double)call->in[0].params.scale[0] / (10.0 / 65535));
-    tables t;
+    waio_refq_softmax_tables t;
 
-    fill_table(t.exp, exp, -10, 0);
-    fill_table(t.reciprocal, reciprocal, 0, 1);
+    waio_refq_softmax_fill(&t);
     for (int64_t r = 0; r < rows; r++)
-        softmax_row(call, &t, m, r * width, width);
+        waio_refq_softmax_row(call, &t, r * width, width);
 }
 
 void waio_refq_softmax(const waio_refq_call *call)
