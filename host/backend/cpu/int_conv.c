@@ -191,7 +191,7 @@ static waio_status set_requant(waio_int_conv *c, const waio_graph *graph, waio_i
     if (!real || !multiplier)
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
     set_factors(c, graph, real, multiplier);
-    c->once = graph->requant == WAIO_REQUANT_TFLITE && c->node->op == WAIO_OP_DENSE;
+    bool in_float64 = graph->requant == WAIO_REQUANT_TFLITE && c->node->op == WAIO_OP_DENSE;
     c->requant.type = graph->value[c->node->output].type;
     c->requant.zero_point = y->zero_point[0];
     c->requant.lo = waio_bound_code(c->node->clamp.lo, y->scale[0], y->zero_point[0],
@@ -199,7 +199,7 @@ static waio_status set_requant(waio_int_conv *c, const waio_graph *graph, waio_i
     c->requant.hi = waio_bound_code(c->node->clamp.hi, y->scale[0], y->zero_point[0],
                                     waio_params_lo(y), waio_params_hi(y));
     WAIO_TRY(st,
-             waio_int_requant_create(&c->requant, c->once ? WAIO_REQUANT_SINGLE : graph->requant,
+             waio_int_requant_create(&c->requant, in_float64 ? WAIO_REQUANT_FLOAT : graph->requant,
                                      multiplier, real, waio_int_blocks(c), isa));
 done:
     free(real);

@@ -76,7 +76,7 @@ struct waio_int_conv {
     waio_tile_run *tile;
     waio_int_requant requant;
     waio_int_depthwise *by_vectors; /* int_depthwise.h, or NULL */
-    bool sum_64, once;              /* the accumulator's type; one rounding */
+    bool sum_64;                    /* the accumulator's type */
 };
 
 /* Bytes of one block's weights, and of one term of it. */

@@ -27,12 +27,26 @@ static bool reduces_image(const waio_shape *x, const waio_node *node)
     return x->rank == 4 && node->reduce.axes == 6 && x->dim[1] * x->dim[2] <= MOST_CELLS;
 }
 
+/* Ops that have a rule of their own for uint8 files. */
+static bool has_u8_rule(const waio_graph *graph, const waio_node *node)
+{
+    bool result =
+        node->op == WAIO_OP_AVG_POOL || node->op == WAIO_OP_CONCAT || node->op == WAIO_OP_RESIZE;
+
+    if (waio_op_weighted(node->op))
+        return graph->value[node->input[1]].params.u8;
+    return result && graph->value[node->output].params.u8;
+}
+
 /* No `run`: the reference, for `reason`. */
 static way way_of(const waio_graph *graph, const waio_node *node, const char **reason)
 {
     static const way none = {NULL, NULL};
     const waio_value *x = &graph->value[node->input[0]];
 
+    *reason = "codes of uint8 files";
+    if (has_u8_rule(graph, node))
+        return none;
     switch (node->op) {
     case WAIO_OP_CONV2D:
     case WAIO_OP_DENSE:
@@ -74,8 +88,7 @@ static way way_of(const waio_graph *graph, const waio_node *node, const char **r
     case WAIO_OP_LOGISTIC:
         return (way){waio_int_logistic, waio_int_create_table};
     case WAIO_OP_SOFTMAX:
-        return (way){x->type == WAIO_S8 ? waio_int_softmax : waio_int_softmax_16,
-                     waio_int_create_table};
+        return (way){waio_int_softmax, waio_int_create_table};
     default:
         *reason = "no fast integer loop yet";
         return none;

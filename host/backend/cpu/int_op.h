@@ -23,9 +23,7 @@ waio_int_op_create waio_int_create_concat, waio_int_create_table;
 
 waio_cpu_loop waio_int_binary, waio_int_convert, waio_int_dequantize, waio_int_reduce,
     waio_int_pool;
-waio_cpu_loop waio_int_concat, waio_int_reshape, waio_int_pad, waio_int_softmax,
-    waio_int_softmax_16;
-waio_cpu_loop waio_int_logistic;
+waio_cpu_loop waio_int_concat, waio_int_reshape, waio_int_pad, waio_int_softmax, waio_int_logistic;
 
 /* Two-input ops run here if one of the shapes is the result's and the other fits (int_binary.c). */
 bool waio_int_binary_supported(const waio_graph *graph, const waio_node *node);

@@ -1,5 +1,4 @@
-/* Integer softmax and logistic. Tables come from the reference's own kernels and the same
- * float operations in the same order, so that nothing can differ. */
+/* Integer softmax and logistic: the reference's own code, with tables that are filled once. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -44,19 +43,10 @@ waio_status waio_int_create_table(waio_int_op *op, const waio_kernel *kernel, wa
     (void)isa;
     if (kernel->node->op == WAIO_OP_LOGISTIC)
         return create_logistic(op, kernel);
-    if (op->type == WAIO_S16) {
-        op->table = malloc(sizeof(waio_refq_softmax_tables));
-        if (!op->table)
-            return waio_error(WAIO_ENOMEM, "out of memory");
-        waio_refq_softmax_fill(op->table);
-        return WAIO_OK;
-    }
-    float *table = malloc(256 * sizeof *table);
-    op->table = table;
-    if (!table)
+    op->table = malloc(sizeof(waio_refq_softmax_tables));
+    if (!op->table)
         return waio_error(WAIO_ENOMEM, "out of memory");
-    for (int k = 0; k < 256; k++)
-        table[k] = expf(-x->scale[0] * (float)(255 - k));
+    waio_refq_softmax_fill(op->table, op->type, x->scale[0]);
     return WAIO_OK;
 }
 
@@ -79,35 +69,8 @@ waio_status waio_int_logistic(const waio_kernel *kernel, const waio_kernel_args 
     return WAIO_OK;
 }
 
-static void softmax_row(const waio_int_op *op, int8_t *y, const int8_t *x, int64_t width)
-{
-    const float *table = op->table;
-    int32_t top = -128;
-    float sum = 0;
-
-    for (int64_t i = 0; i < width; i++)
-        top = x[i] > top ? x[i] : top;
-    table += 255 - top;
-    for (int64_t i = 0; i < width; i++)
-        sum += table[x[i]];
-    float inverse = 1.0f / (sum / 256.0f);
-    for (int64_t i = 0; i < width; i++)
-        y[i] = (int8_t)waio_clampi((int32_t)roundf(table[x[i]] * inverse) - 128, op->lo, op->hi);
-}
-
-waio_status waio_int_softmax(const waio_kernel *kernel, const waio_kernel_args *args)
-{
-    int64_t width = kernel->out.dim[kernel->out.rank - 1];
-    int64_t count = waio_shape_count(&kernel->out);
-
-    for (int64_t i = 0; i < count; i += width)
-        softmax_row(kernel->int_op, (int8_t *)args->output + i, (const int8_t *)args->input[0] + i,
-                    width);
-    return WAIO_OK;
-}
-
 /* The reference's rows with tables that are filled once. */
-waio_status waio_int_softmax_16(const waio_kernel *kernel, const waio_kernel_args *args)
+waio_status waio_int_softmax(const waio_kernel *kernel, const waio_kernel_args *args)
 {
     const waio_graph *graph = kernel->graph;
     const waio_value *x = &graph->value[kernel->node->input[0]];

@@ -39,12 +39,6 @@ WAIO_SIMD static void multiply_real(int32_t *y, const int64_t *sum, multipliers 
         y[c] = waio_multiply_by_real(sum[c], by.real[c]);
 }
 
-WAIO_SIMD static void multiply_once(int32_t *y, const int64_t *sum, multipliers by)
-{
-    for (int c = 0; c < WAIO_INT_LANES; c++)
-        y[c] = waio_multiply_once_64(sum[c], by.m[c]);
-}
-
 WAIO_SIMD static void multiply_16(int32_t *y, const int64_t *sum, multipliers by)
 {
     for (int c = 0; c < WAIO_INT_LANES; c++)
@@ -63,10 +57,8 @@ static void multiply(const waio_int_conv *c, int32_t *y, const int64_t *sum, int
 {
     multipliers by = {c->requant.multiplier + block * WAIO_INT_LANES,
                       c->requant.real + block * WAIO_INT_LANES};
-    void (*run)(int32_t *, const int64_t *, multipliers) = c->requant.rounding == WAIO_REQUANT_FLOAT
-                                                               ? multiply_real
-                                                           : c->once ? multiply_once
-                                                                     : multiply_16;
+    bool real = c->requant.rounding == WAIO_REQUANT_FLOAT;
+    void (*run)(int32_t *, const int64_t *, multipliers) = real ? multiply_real : multiply_16;
 
     for (int64_t p = 0; p < pixels; p++, y += WAIO_INT_SUM_ROW, sum += WAIO_INT_SUM_ROW)
         run(y, sum, by);
