@@ -59,14 +59,20 @@ static void check_requant(waio_isa isa, waio_requant rounding, waio_type type, w
     double real[WAIO_INT_LANES];
     int32_t sum[PIXELS * WAIO_INT_SUM_ROW];
     int16_t y[PIXELS * 20] = {0};
-    int channels = 1 + (int)waio_rng_below(rng, WAIO_INT_LANES);
+    bool small =
+        waio_rng_below(rng, 2); /* factors that need no shifts to the left: the usual case */
+    int channels = small ? WAIO_INT_LANES : 1 + (int)waio_rng_below(rng, WAIO_INT_LANES);
     int32_t top = type == WAIO_S8 ? 127 : 32767;
 
     q.zero_point = (int32_t)waio_rng_below(rng, 256) - 128;
     q.lo = -(int32_t)waio_rng_below(rng, 2) * top - 1;
     q.hi = top - (int32_t)waio_rng_below(rng, 2) * 100;
+    if (waio_rng_below(rng, 2)) /* around the code of 0, where a ReLU clamps */
+        q.lo = waio_clampi(q.zero_point + (int32_t)waio_rng_below(rng, 4) - 2, -top - 1, q.hi);
     for (int c = 0; c < WAIO_INT_LANES; c++) {
         real[c] = random_factor(rng, rounding);
+        while (small && real[c] >= 0.25)
+            real[c] /= 16;
         m[c] = waio_multiplier_of(real[c]);
     }
     for (int i = 0; i < PIXELS * WAIO_INT_SUM_ROW; i++)
@@ -163,12 +169,13 @@ static void long_sums_agree(void)
 
 /* ---- add: every pair of codes ---- */
 
-static void check_pairs(waio_op op, float a, float b, float y, int32_t z, bool relu)
+/* With the default rounding, or with each. */
+static void check_pairs(waio_op op, float b, float y, int32_t z, bool relu, bool all)
 {
     enum { PAIRS = 65536 };
     int64_t *codes = calloc(PAIRS, sizeof *codes);
     int32_t *x = calloc(PAIRS, sizeof *x), *got = calloc(PAIRS, sizeof *got);
-    waio_graph *graph = refq_graph(WAIO_SHAPE(1, PAIRS), WAIO_S8, (double)a, z);
+    waio_graph *graph = refq_graph(WAIO_SHAPE(1, PAIRS), WAIO_S8, 1, z);
     waio_node node = {.op = op, .input_count = 2, .clamp = WAIO_NO_CLAMP};
 
     if (relu)
@@ -180,7 +187,8 @@ static void check_pairs(waio_op op, float a, float b, float y, int32_t z, bool r
     node.input[0] = graph->input;
     node.input[1] = refq_codes(graph, WAIO_SHAPE(1, PAIRS), WAIO_S8, &b, 1, codes);
     int id = refq_node(graph, node, WAIO_S8, (double)y, -z / 2);
-    for (int rounding = WAIO_REQUANT_TFLITE; rounding <= WAIO_REQUANT_FLOAT; rounding++) {
+    for (int rounding = 0; rounding <= (all ? WAIO_REQUANT_FLOAT : WAIO_REQUANT_TFLITE);
+         rounding++) {
         graph->requant = (waio_requant)rounding;
         CHECK_OK(refq_run(graph, id, 1, x, got)); /* compares */
     }
@@ -197,14 +205,20 @@ static void every_pair_of_codes_agrees(void)
     static const int32_t zero_points[] = {-128, -3, 127};
     waio_rng rng = {11};
 
+    /* A last bit of a scaled operand counts only at ties of the sum: many scales, so that some do.
+     */
+    for (int i = 0; i < 300; i++)
+        check_pairs(WAIO_OP_ADD, 0.5f + waio_rng_unit(&rng), 1 + waio_rng_unit(&rng),
+                    (int32_t)waio_rng_below(&rng, 256) - 128, i % 4 == 0, false);
+
     for (size_t i = 0; i < sizeof ratio / sizeof *ratio; i++)
         for (int k = 0; k < 3; k++) {
             float largest = ratio[i] > 1 ? ratio[i] : 1;
             float y = largest * (0.3f + 2 * waio_rng_unit(&rng));
-            check_pairs(WAIO_OP_ADD, 1, ratio[i], y, zero_points[k], false);
-            check_pairs(WAIO_OP_ADD, 1, ratio[i], y, zero_points[k], true);
-            check_pairs(WAIO_OP_SUB, 1, ratio[i], y, zero_points[k], i % 2);
-            check_pairs(WAIO_OP_MUL, 1, ratio[i], y * 50, zero_points[k], i % 2);
+            check_pairs(WAIO_OP_ADD, ratio[i], y, zero_points[k], false, true);
+            check_pairs(WAIO_OP_ADD, ratio[i], y, zero_points[k], true, true);
+            check_pairs(WAIO_OP_SUB, ratio[i], y, zero_points[k], i % 2, true);
+            check_pairs(WAIO_OP_MUL, ratio[i], y * 50, zero_points[k], i % 2, true);
         }
 }
 
