@@ -61,7 +61,7 @@ static void check_requant(waio_isa isa, waio_requant rounding, waio_type type, w
     int16_t y[PIXELS * 20] = {0};
     bool small =
         waio_rng_below(rng, 2); /* factors that need no shifts to the left: the usual case */
-    int channels = small ? WAIO_INT_LANES : 1 + (int)waio_rng_below(rng, WAIO_INT_LANES);
+    int channels = 1 + (int)waio_rng_below(rng, WAIO_INT_LANES);
     int32_t top = type == WAIO_S8 ? 127 : 32767;
 
     q.zero_point = (int32_t)waio_rng_below(rng, 256) - 128;

@@ -134,7 +134,7 @@ static void cpu_fake_quantize(float *dst, const float *src, size_t count, waio_f
 
 const waio_backend waio_backend_cpu = {
     .name = "cpu",
-    .summary = "oneDNN for convolutions and dense layers, vectorized loops for the rest",
+    .summary = "oneDNN and vectorized loops for floats, kernels of its own for integers",
     .supports = cpu_supports,
     .create = cpu_create,
     .destroy = cpu_destroy,

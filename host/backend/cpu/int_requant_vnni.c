@@ -41,12 +41,21 @@ static void run_s16(const waio_int_requant *q, const waio_int_rows *rows)
     run(q, rows, 0, WAIO_S16);
 }
 
-/* Four pixels of 16 channels at a time. */
+static inline void store_fours(int8_t *to, ptrdiff_t pixel, __mmask16 real, __m512i four)
+{
+    _mm_mask_storeu_epi8(to, real, _mm512_castsi512_si128(four));
+    _mm_mask_storeu_epi8(to + pixel, real, _mm512_extracti32x4_epi32(four, 1));
+    _mm_mask_storeu_epi8(to + 2 * pixel, real, _mm512_extracti32x4_epi32(four, 2));
+    _mm_mask_storeu_epi8(to + 3 * pixel, real, _mm512_extracti32x4_epi32(four, 3));
+}
+
+/* Four pixels at a time. */
 __attribute__((always_inline)) static inline void
 run_fours(const waio_int_requant *q, const waio_int_rows *rows, const int heed)
 {
     waio_lanes_vnni lanes = waio_lanes_load(&q->lanes[rows->block]);
     waio_codes_vnni codes = waio_codes_load(q->zero_point, q->lo, q->hi);
+    __mmask16 real = (__mmask16)((1u << rows->channels) - 1);
     int64_t p = 0;
 
     for (; p + 4 <= rows->pixels; p += 4) {
@@ -57,14 +66,10 @@ run_fours(const waio_int_requant *q, const waio_int_rows *rows, const int heed)
             y[i] = waio_lanes_multiply(_mm512_loadu_si512(rows->sum + (p + i) * WAIO_INT_SUM_ROW),
                                        &lanes, heed);
         __m512i four = waio_codes_order(y, &codes);
-        if (rows->y_pixel == 16) {
+        if (rows->y_pixel == WAIO_INT_LANES && rows->channels == WAIO_INT_LANES)
             _mm512_storeu_si512(to, four);
-            continue;
-        }
-        _mm_storeu_si128((__m128i *)to, _mm512_castsi512_si128(four));
-        _mm_storeu_si128((__m128i *)(to + rows->y_pixel), _mm512_extracti32x4_epi32(four, 1));
-        _mm_storeu_si128((__m128i *)(to + 2 * rows->y_pixel), _mm512_extracti32x4_epi32(four, 2));
-        _mm_storeu_si128((__m128i *)(to + 3 * rows->y_pixel), _mm512_extracti32x4_epi32(four, 3));
+        else
+            store_fours(to, rows->y_pixel, real, four);
     }
     run_s8(q, rows, p);
 }
@@ -83,7 +88,7 @@ void waio_int_requant_rows_vnni(const waio_int_requant *q, const waio_int_rows *
 {
     if (q->type == WAIO_S16)
         run_s16(q, rows);
-    else if (q->shifts || rows->channels < WAIO_INT_LANES)
+    else if (q->shifts)
         run_s8(q, rows, 0);
     else
         (waio_lanes_heed(q->lo, q->zero_point) ? run_fours_any : run_fours_relu)(q, rows);
