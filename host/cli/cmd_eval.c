@@ -1,4 +1,5 @@
 /* waio eval: one configuration. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,7 +65,9 @@ int waio_cmd_eval(int argc, char **argv)
         .details = "Keys as `waio list` prints them; model and data are needed, the rest has\n"
                    "defaults: split=test images=0 (all) pre=raw method=ptq gran=channel\n"
                    "wsym=symmetric asym=auto w=32 a=32 i=32 o=32 first_n=0 feed=quantized\n"
-                   "calib=256 cseed=1 csplit=train engine=simulate seed=1.",
+                   "calib=256 cseed=1 csplit=train engine=simulate requant=tflite seed=1.\n"
+                   "engine=both compares the network on codes with its simulation; method=file\n"
+                   "runs a .tflite that is quantized already.",
         .example = "waio eval model=shapes_resnet8 data=shapes w=8 a=8 i=8 o=8 --verify",
         .option = table,
         .option_count = sizeof table / sizeof *table,
@@ -95,6 +98,11 @@ int waio_cmd_eval(int argc, char **argv)
     WAIO_TRY(st, st);
     waio_table_header(stdout);
     waio_table_row(stdout, &row);
+    if (!isnan(row.col_engines_agree_pct))
+        printf(
+            "integer %.2f %%, simulate %.2f %%; both engines see the same class on %.2f %% of the "
+            "images\n",
+            row.col_value, row.col_simulate_value, row.col_engines_agree_pct);
     if (verify)
         printf("verified: %d quantized tensors hold no more levels than their bits allow\n",
                tensors);
