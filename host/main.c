@@ -28,8 +28,8 @@ static void usage(FILE *out)
     for (int i = 0; i < VERBS; i++)
         fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
     fprintf(out, "\n`waio COMMAND --help` explains a command.\n"
-                 "Exit status: 0 all rows ok, 1 some rows failed, 2 usage or input wrong,\n"
-                 "130 interrupted (start again to resume).\n\n"
+                 "Exit status: 0 all rows ok, 1 some rows failed (diff: a layer departs),\n"
+                 "2 usage or input wrong, 130 interrupted (start again to resume).\n\n"
                  "Example:\n  waio run suites/quickstart.yaml\n");
 }
 
