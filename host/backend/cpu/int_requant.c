@@ -73,14 +73,20 @@ void waio_int_requant_free(waio_int_requant *requant)
     *requant = (waio_int_requant){0};
 }
 
-static void store(const waio_int_requant *q, void *y, int64_t i, int32_t x)
+/* A pixel's results to codes. */
+WAIO_SIMD static void store_s8(int8_t *y, const int32_t *x, int channels, const waio_int_requant *q)
 {
-    int32_t code = waio_finish_code(x, q->zero_point, q->lo, q->hi);
+    int32_t z = q->zero_point, lo = q->lo - z, hi = q->hi - z;
+    for (int c = 0; c < channels; c++)
+        y[c] = (int8_t)(waio_clampi(x[c], lo, hi) + z);
+}
 
-    if (q->type == WAIO_S8)
-        ((int8_t *)y)[i] = (int8_t)code;
-    else
-        ((int16_t *)y)[i] = (int16_t)code;
+WAIO_SIMD static void store_s16(int16_t *y, const int32_t *x, int channels,
+                                const waio_int_requant *q)
+{
+    int32_t z = q->zero_point, lo = q->lo - z, hi = q->hi - z;
+    for (int c = 0; c < channels; c++)
+        y[c] = (int16_t)(waio_clampi(x[c], lo, hi) + z);
 }
 
 /* A pixel's sums times their multipliers. */
@@ -99,16 +105,19 @@ static void rows_portable(const waio_int_requant *q, const waio_int_rows *rows)
 
     for (int64_t p = 0; p < rows->pixels; p++) {
         multiply(y, rows->sum + p * WAIO_INT_SUM_ROW, m, real, q->rounding);
-        for (int c = 0; c < rows->channels; c++)
-            store(q, rows->y, p * rows->y_pixel + c, y[c]);
+        if (q->type == WAIO_S8)
+            store_s8((int8_t *)rows->y + p * rows->y_pixel, y, rows->channels, q);
+        else
+            store_s16((int16_t *)rows->y + p * rows->y_pixel, y, rows->channels, q);
     }
 }
 
 void waio_int_requant_rows(const waio_int_requant *requant, const waio_int_rows *rows)
 {
 #if defined(__x86_64__)
-    if (requant->isa == WAIO_ISA_VNNI && requant->rounding != WAIO_REQUANT_FLOAT) {
-        waio_int_requant_rows_vnni(requant, rows);
+    if (requant->isa != WAIO_ISA_PORTABLE && requant->rounding != WAIO_REQUANT_FLOAT) {
+        (requant->isa == WAIO_ISA_VNNI ? waio_int_requant_rows_vnni
+                                       : waio_int_requant_rows_avx2)(requant, rows);
         return;
     }
 #endif

@@ -56,7 +56,9 @@ typedef struct waio_int_rows {
 void waio_int_requant_rows(const waio_int_requant *requant, const waio_int_rows *rows);
 
 #if defined(__x86_64__)
+/* Not for rounding FLOAT. */
 void waio_int_requant_rows_vnni(const waio_int_requant *requant, const waio_int_rows *rows);
+void waio_int_requant_rows_avx2(const waio_int_requant *requant, const waio_int_rows *rows);
 #endif
 
 #endif
