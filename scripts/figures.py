@@ -19,7 +19,7 @@ COUNTS = ("images", "first_n")
 NUMBERS = ("value", "float_value", "change_pct", "compression_pct")
 # What tells two rows of one network and precision apart, beyond first_n and feed.
 OTHER_AXES = ("split", "preprocess", "mapping", "range", "granularity", "symmetry", "suspects",
-              "engine", "calibration_images", "backend", "seed")
+              "engine", "requant", "calibration_images", "backend", "seed")
 # Okabe and Ito's palette: told apart with any colour vision. The markers tell apart what has the
 # same colour, and what is printed in black and white.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
@@ -54,7 +54,7 @@ def check_row(row, place):
     """Turns the numbers of an ok row into numbers; complains with file, line and column."""
     if None in row or None in row.values():
         fail(f"{place}: a row of another length than the header; is it cut short?")
-    if row["status"] != "ok":
+    if row["status"] != "ok" or row["method"] == "file":
         return
     for names, kind, what in ((COUNTS, int, "a whole number"), (NUMBERS, float, "a number")):
         for name in names:
@@ -97,6 +97,8 @@ def usable(rows, partial):
         key = tuple(row.get(name) for name in ("config", "method", "backend", "model_sha256"))
         if row["status"] != "ok":
             left_out[f"status {row['status']}"] += 1
+        elif row["method"] == "file":
+            left_out["networks that came quantized: no float network to compare with"] += 1
         elif " images=0 " not in row["config"] and not partial:
             left_out["a part of the test set (--partial takes them)"] += 1
         elif key in seen:

@@ -57,6 +57,10 @@ expect 1 "left out: 16 of 16 rows, a part of the test set" figures smoke.csv --o
 grep -q "no row is left to draw" stderr.txt || fail "no word that nothing is left"
 [ ! -e none ] || fail "a folder for no figures"
 expect 0 "size_accuracy.png" figures smoke.csv --out smoke --partial --check-labels
+expect 0 "" "$WAIO" quantize shapes_resnet8 data=shapes -o net.tflite
+printf 'name: file\nmodels: [net.tflite]\ndatasets: [shapes]\nimages: 50\nmethod: {name: file}\n' >file.yaml
+expect 0 "1 ok" "$WAIO" run file.yaml --out file.csv
+expect 1 "left out: 1 of 1 rows, networks that came quantized" figures file.csv --out none --partial
 sed '3s/,ok$/,mistrusted/; 4s/,ok$/,failed/; 4s/,[0-9.]*,90,[0-9.]*,[0-9.]*,/,,,,,/' five.csv >bad.csv
 expect 0 "left out: 1 of 5 rows, status mistrusted" figures bad.csv --out bad
 grep -q "left out: 1 of 5 rows, status failed" stdout.txt || fail "no word on the failed row"
