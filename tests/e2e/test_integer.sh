@@ -6,7 +6,7 @@ cat >both.yaml <<'Y'
 name: both
 models: [shapes_resnet8]
 datasets: [shapes]
-images: 300
+images: 120
 precision: {W: [8, 4], A: [8, f16], I: [8], O: [8, 32]}
 engine: both
 Y
@@ -55,7 +55,7 @@ cat >file.yaml <<'Y'
 name: file
 models: [net.tflite]
 datasets: [shapes]
-images: 300
+images: 120
 method: {name: file}
 Y
 expect 0 "1 ok" "$WAIO" run file.yaml --out file.csv
