@@ -20,7 +20,7 @@
 #define WAIO_LINE /* the emulator's messages name source lines */
 #define WAIO_LINE_PASS
 #else
-#define WAIO_LINE      , int line = __builtin_LINE()
+#define WAIO_LINE      , [[maybe_unused]] int line = __builtin_LINE()
 #define WAIO_LINE_PASS , line
 #endif
 
