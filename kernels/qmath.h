@@ -119,9 +119,9 @@ typedef enum waio_requant {
     WAIO_REQUANT_FLOAT   /* float64 product, rounded half away from zero */
 } waio_requant;
 
-#ifndef __CUDACC__
+#ifndef __cplusplus
 /* m and shift of a real multiplier >= 0: below 2^-32 it is 0, from 2^30 up the largest there is, so
- * that shifts lie in [-31, 30]. Host only. */
+ * that shifts lie in [-31, 30]. Host only, where the language is C. */
 static inline waio_multiplier waio_multiplier_of(double real)
 {
     int exponent = 0;
