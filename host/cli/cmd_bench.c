@@ -243,7 +243,8 @@ int waio_cmd_bench(int argc, char **argv)
     const char *models_dir = NULL, *backend_name = "auto";
     bench_request request = {.batch = 16, .threads = 2, .seconds = 5};
     const waio_option options[] = {
-        {"backend", WAIO_OPTION_TEXT, &backend_name, "NAME", "auto, cpu, ref or null [auto]", 0, 0},
+        {"backend", WAIO_OPTION_TEXT, &backend_name, "NAME", "auto, cuda, cpu, ref or null [auto]",
+         0, 0},
         {"batch", WAIO_OPTION_COUNT, &request.batch, "N", "images that run at once [16]", 1, 4096},
         {"threads", WAIO_OPTION_COUNT, &request.threads, "N",
          "workers, each with its own batch [2]", 1, MOST_THREADS},

@@ -98,6 +98,7 @@ static waio_status run_chunk(void *payload, int worker, int64_t chunk)
     waio_fill_input(p->program, d, &p->table, workspace, NULL, first, images);
     WAIO_TRY(st, waio_program_run(p->program, &p->weights.binding, workspace,
                                   (waio_run_range){0, p->graph->node_count, false, false}, NULL));
+    WAIO_TRY(st, waio_workspace_fetch(workspace, p->program, output));
     waio_predict(p->prediction + first, waio_workspace_value(workspace, p->program, output),
                  p->graph->value[output].type, d->classes, images);
     for (int64_t i = first; i < first + images; i++)
