@@ -117,6 +117,15 @@ typedef struct launch_shape {
 /* Runs a kernel to its end. False if it was stopped: emulator_message says why. */
 bool emulator_run(emulated_thunk thunk, const void *function, void **args,
                   const launch_shape *shape);
+/* ---- launch.cpp ---- */
+
+/* Whether the kernel is known and the device has what the launch asks for; if not, with a message. */
+cudaError_t launch_check(const void *function, const launch_shape *shape);
+bool launch_run(const void *function, void **args, const launch_shape *shape);
+/* Sizes of a known kernel's parameters, 0 after the last. */
+const unsigned *launch_parameter_sizes(const void *function);
+cudaError_t launch_allow_shared(const void *function, int bytes);
+
 /* Ends the running kernel with a message about the running thread. */
 [[noreturn]] void emulator_stop(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void emulator_set_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
