@@ -1,7 +1,7 @@
 /* Whether the emulator and its checker notice: kernels with one planted fault each, and what must
  * report it. A fault that a row says is reported by the checker is not always seen by wrong
  * numbers, which is why there is a checker. The right build gives right numbers and no report. */
-#include "device.h"
+#include "cuda/device.h"
 
 #include "cuda/planted.h"
 
