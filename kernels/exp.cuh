@@ -6,15 +6,15 @@
 
 #include "kernels/portable.cuh"
 
-/* x <= 0 or NaN, which stays NaN. */
-static __device__ __forceinline__ float waio_exp_f32(float x)
+/* e^(x + rest): x <= 0 or NaN, which stays NaN; rest is below an eps of x. */
+static __device__ __forceinline__ float waio_exp_f32(float x, float rest)
 {
     const float ln2 = 0x1.62e43p-1f, ln2_rest = -0x1.05c61p-29f;
 
     if (x < -104.0f) /* less than half of the smallest subnormal */
         return 0.0f;
     float n = rintf(x * 1.44269504f);
-    float r = fmaf(n, -ln2_rest, fmaf(n, -ln2, x));
+    float r = fmaf(n, -ln2_rest, fmaf(n, -ln2, x)) + rest;
     float y = fmaf(r, 1.0f / 5040, 1.0f / 720);
     y = fmaf(y, r, 1.0f / 120);
     y = fmaf(y, r, 1.0f / 24);

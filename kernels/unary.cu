@@ -24,7 +24,7 @@ struct logistic_f32 {
 
     __device__ float operator()(float x) const
     {
-        float e = waio_exp_f32(-fabsf(x));
+        float e = waio_exp_f32(-fabsf(x), 0.0f);
         return finish((x < 0 ? e : 1.0f) / (1.0f + e));
     }
 };
