@@ -7,6 +7,7 @@
 #ifndef WAIO_KERNELS_KERNELS_H
 #define WAIO_KERNELS_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -117,6 +118,207 @@ size_t waio_cuda_error_scratch(size_t count, int grid_count);
 cudaError_t waio_cuda_squared_errors(double *errors, void *scratch, const float *src, size_t count,
                                      const waio_cuda_grid *grids, int grid_count,
                                      cudaStream_t stream);
+
+/* ---- layers ------------------------------------------------------------------------------------
+ * One launcher per op for floats (_f32) and one for codes (_q: 8 or 16 bits, as the result's
+ * params say). Tensors are dense and row-major, images NHWC; shapes hold the batch. A tensor has
+ * up to 2^31 - 1 elements: beyond, cudaErrorNotSupported.
+ *
+ * dst, src, a, b and tables are device memory and the caller's, who keeps them until the stream is
+ * done; structs and arrays of pointers are host memory, read before the launcher returns. No
+ * launcher allocates or synchronizes. dst overlaps no source unless a comment allows it.
+ *
+ * Results in codes equal the reference's bit for bit. Results in floats are the same in every
+ * launch; ops that sum or take exponentials round differently than the reference does, and say how
+ * much. */
+
+enum { WAIO_CUDA_MAX_RANK = 6 };
+
+typedef struct waio_cuda_shape {
+    int rank; /* 0 to WAIO_CUDA_MAX_RANK */
+    int64_t dim[WAIO_CUDA_MAX_RANK];
+} waio_cuda_shape;
+
+/* What is done to each float result: the clamp, which keeps NaN, then the quantizer. */
+enum { WAIO_CUDA_KEEP, WAIO_CUDA_FAKE_QUANTIZE, WAIO_CUDA_HALF };
+typedef struct waio_cuda_finish {
+    float lo, hi;  /* -INFINITY, INFINITY: no clamp */
+    int quantizer; /* nothing, waio_fake_quantize or waio_round_to_half */
+    waio_fq fq;    /* of WAIO_CUDA_FAKE_QUANTIZE, as is the rounding */
+    int rounding;
+} waio_cuda_finish;
+
+/* The codes of one tensor. */
+typedef struct waio_cuda_params {
+    int bytes; /* of a code: 1 or 2 */
+    float scale;
+    int32_t zero_point;
+    int32_t lo, hi; /* of a result: lowest and highest code with the node's clamp; else unused */
+    bool u8;        /* codes of a uint8 file, which stand 128 higher there */
+} waio_cuda_params;
+
+/* ---- one tensor: unary.cu. dst may be src if elements are of the same size. ---- */
+
+/* The finish alone: clip and ReLU. */
+cudaError_t waio_cuda_clip_f32(float *dst, const float *src, size_t count,
+                               const waio_cuda_finish *finish, cudaStream_t stream);
+/* Off by at most 4 eps of the result. */
+cudaError_t waio_cuda_logistic_f32(float *dst, const float *src, size_t count,
+                                   const waio_cuda_finish *finish, cudaStream_t stream);
+/* The last dimension has `channels`, as have gamma to variance. Off by at most 4 eps of |x - mean|
+ * times the factor plus |beta|. */
+typedef struct waio_cuda_batch_norm {
+    int64_t count, channels;
+    const float *gamma, *beta, *mean, *variance; /* device memory */
+    float epsilon;
+} waio_cuda_batch_norm;
+cudaError_t waio_cuda_batch_norm_f32(float *dst, const float *src,
+                                     const waio_cuda_batch_norm *layer,
+                                     const waio_cuda_finish *finish, cudaStream_t stream);
+
+/* Codes clamped to [lo, hi] of `params`. */
+cudaError_t waio_cuda_clamp_q(void *dst, const void *src, size_t count,
+                              const waio_cuda_params *params, cudaStream_t stream);
+/* Codes of one scale to those of another, also of the other size: the op quantize between codes. */
+cudaError_t waio_cuda_requantize_q(void *dst, const void *src, size_t count,
+                                   const waio_cuda_params *in, const waio_cuda_params *out,
+                                   waio_requant requant, cudaStream_t stream);
+/* The op clip, whose ratio of scales WAIO_REQUANT_TFLITE rounds to float. */
+cudaError_t waio_cuda_clip_q(void *dst, const void *src, size_t count, const waio_cuda_params *in,
+                             const waio_cuda_params *out, waio_requant requant,
+                             cudaStream_t stream);
+/* Codes to numbers. */
+cudaError_t waio_cuda_dequantize_q(float *dst, const void *src, size_t count,
+                                   const waio_cuda_params *in, const waio_cuda_finish *finish,
+                                   cudaStream_t stream);
+/* dst[i] = table[src[i] - lowest code]: logistic. Codes have `bytes` bytes; the table, in device
+ * memory, has 256 or 65,536 of them: what the reference makes of every code from the lowest. */
+cudaError_t waio_cuda_look_up_q(void *dst, const void *src, size_t count, int bytes,
+                                const void *table, cudaStream_t stream);
+
+/* ---- two tensors: binary.cu ---- */
+
+/* Numpy broadcasting: the result's shape is what those of a and b broadcast to. dst may be an
+ * operand of that shape. */
+typedef enum waio_cuda_binary_op {
+    WAIO_CUDA_ADD,
+    WAIO_CUDA_SUB,
+    WAIO_CUDA_MUL,
+    WAIO_CUDA_MAXIMUM
+} waio_cuda_binary_op;
+typedef struct waio_cuda_binary {
+    waio_cuda_binary_op op;
+    waio_cuda_shape a, b;
+} waio_cuda_binary;
+/* Exact. */
+cudaError_t waio_cuda_binary_f32(float *dst, const float *a, const float *b,
+                                 const waio_cuda_binary *layer, const waio_cuda_finish *finish,
+                                 cudaStream_t stream);
+/* params: of a, of b, of the result. */
+cudaError_t waio_cuda_binary_q(void *dst, const void *a, const void *b,
+                               const waio_cuda_binary *layer, const waio_cuda_params params[3],
+                               waio_requant requant, cudaStream_t stream);
+
+/* ---- windows: pool.cu ---- */
+
+typedef struct waio_cuda_pool {
+    bool average;                           /* else the maximum, of real cells */
+    int64_t batch, height, width, channels; /* of the input */
+    int64_t out[2];                         /* height and width of the result */
+    int kernel[2], stride[2];               /* height, width */
+    int pad[4];                             /* top, left, bottom, right; less than the kernel */
+    bool count_include_pad;                 /* averages divide by all cells in the padded image */
+} waio_cuda_pool;
+/* Averages of n cells are off by at most n eps of the mean size of the cells; the maximum is exact
+ * and NaN where one of the cells is. */
+cudaError_t waio_cuda_pool_f32(float *dst, const float *src, const waio_cuda_pool *layer,
+                               const waio_cuda_finish *finish, cudaStream_t stream);
+cudaError_t waio_cuda_pool_q(void *dst, const void *src, const waio_cuda_pool *layer,
+                             const waio_cuda_params *params, cudaStream_t stream);
+
+/* ---- sums over whole axes: reduce.cu ---- */
+
+typedef struct waio_cuda_reduce {
+    bool mean; /* else the sum */
+    waio_cuda_shape in;
+    unsigned axes; /* bit i: dimension i is summed over */
+} waio_cuda_reduce;
+/* Off by at most n / 32 + 16 eps of the sum of n sizes (divided by n for means). */
+cudaError_t waio_cuda_reduce_f32(float *dst, const float *src, const waio_cuda_reduce *layer,
+                                 const waio_cuda_finish *finish, cudaStream_t stream);
+/* params: of the input, of the result. `lost`, a device word or NULL, becomes 1 if a sum of codes
+ * does not fit 32 bits: the reference then fails. Nothing else writes it: clear it first. */
+cudaError_t waio_cuda_reduce_q(void *dst, const void *src, const waio_cuda_reduce *layer,
+                               const waio_cuda_params params[2], waio_requant requant, int *lost,
+                               cudaStream_t stream);
+
+/* ---- moving: move.cu; a reshape is a cudaMemcpyAsync ---- */
+
+/* Inputs stand in a row along `axis`. One that has fewer elements in front of the axis than the
+ * result (a constant among batches) is repeated. */
+typedef struct waio_cuda_concat {
+    waio_cuda_shape out;
+    int axis, count;
+    const waio_cuda_shape *in; /* `count` of them, as in src and params; of the result's rank */
+} waio_cuda_concat;
+/* Moves are exact. */
+cudaError_t waio_cuda_concat_f32(float *dst, const float *const *src, const waio_cuda_concat *layer,
+                                 const waio_cuda_finish *finish, cudaStream_t stream);
+/* Inputs of other parameters than the result's are requantized. */
+cudaError_t waio_cuda_concat_q(void *dst, const void *const *src, const waio_cuda_concat *layer,
+                               const waio_cuda_params *in, const waio_cuda_params *out,
+                               waio_requant requant, cudaStream_t stream);
+
+typedef struct waio_cuda_pad {
+    waio_cuda_shape in;
+    int before[WAIO_CUDA_MAX_RANK], after[WAIO_CUDA_MAX_RANK]; /* at least 0 */
+    float value;                                               /* codes: that of this number */
+} waio_cuda_pad;
+cudaError_t waio_cuda_pad_f32(float *dst, const float *src, const waio_cuda_pad *layer,
+                              const waio_cuda_finish *finish, cudaStream_t stream);
+cudaError_t waio_cuda_pad_q(void *dst, const void *src, const waio_cuda_pad *layer,
+                            const waio_cuda_params *params, cudaStream_t stream);
+
+typedef struct waio_cuda_transpose {
+    waio_cuda_shape in;
+    int perm[WAIO_CUDA_MAX_RANK]; /* dimension i of the result is dimension perm[i] of the input */
+} waio_cuda_transpose;
+cudaError_t waio_cuda_transpose_f32(float *dst, const float *src, const waio_cuda_transpose *layer,
+                                    const waio_cuda_finish *finish, cudaStream_t stream);
+cudaError_t waio_cuda_transpose_q(void *dst, const void *src, const waio_cuda_transpose *layer,
+                                  const waio_cuda_params *params, cudaStream_t stream);
+
+/* ---- softmax over the last dimension: softmax.cu ---- */
+
+/* Off by at most 16 eps and width / 64 eps of the result. */
+cudaError_t waio_cuda_softmax_f32(float *dst, const float *src, int64_t rows, int64_t width,
+                                  const waio_cuda_finish *finish, cudaStream_t stream);
+/* What waio_refq_softmax_fill makes for the input's scale; laid out as there. */
+typedef struct waio_cuda_softmax_tables {
+    int32_t exp_8[256];
+    int16_t exp[513], reciprocal[513];
+} waio_cuda_softmax_tables;
+/* params: of the input, of the result. `tables` in device memory, aligned to 4 bytes. `lost` as of
+ * waio_cuda_reduce_q. */
+cudaError_t waio_cuda_softmax_q(void *dst, const void *src, int64_t rows, int64_t width,
+                                const waio_cuda_params params[2], waio_requant requant,
+                                const waio_cuda_softmax_tables *tables, int *lost,
+                                cudaStream_t stream);
+
+/* ---- resize: resize.cu ---- */
+
+typedef struct waio_cuda_resize {
+    int64_t batch, height, width, channels; /* of the input; sides up to 2^20 */
+    int64_t out[2];                         /* height and width of the result */
+    bool bilinear, half_pixel, align_corners;
+} waio_cuda_resize;
+/* Nearest is exact; bilinear is off by at most 8 eps of the largest of the four cells. */
+cudaError_t waio_cuda_resize_f32(float *dst, const float *src, const waio_cuda_resize *layer,
+                                 const waio_cuda_finish *finish, cudaStream_t stream);
+/* Of `requant` only matters whether it rounds once. */
+cudaError_t waio_cuda_resize_q(void *dst, const void *src, const waio_cuda_resize *layer,
+                               const waio_cuda_params *params, waio_requant requant,
+                               cudaStream_t stream);
 
 #ifdef __cplusplus
 }
