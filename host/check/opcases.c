@@ -27,17 +27,24 @@ void waio_op_case_input(waio_op_case *c, void *data, size_t count)
 {
     waio_type type = c->graph->value[c->graph->input].type;
 
-    if (type == WAIO_F32)
+    if (type == WAIO_F32) {
         fill_numbers(c, data, count, 3); /* clamps at 1 bite, those at 6 do so in sums alone */
+        return;
+    }
+    /* At times the lowest and the highest code alone. */
+    uint32_t extreme =
+        c->extreme && waio_rng_below(&c->rng, 4) == 0 ? type == WAIO_S8 ? 255 : 65535 : 1;
     for (size_t i = 0; i < count && type == WAIO_S8; i++)
-        ((int8_t *)data)[i] = (int8_t)((int)waio_rng_below(&c->rng, 256) - 128);
+        ((int8_t *)data)[i] =
+            (int8_t)((int)(waio_rng_below(&c->rng, 255 / extreme + 1) * extreme) - 128);
     for (size_t i = 0; i < count && type == WAIO_S16; i++)
-        ((int16_t *)data)[i] = (int16_t)((int)waio_rng_below(&c->rng, 65536) - 32768);
+        ((int16_t *)data)[i] =
+            (int16_t)((int)(waio_rng_below(&c->rng, 65535 / extreme + 1) * extreme) - 32768);
 }
 
 const char *waio_op_fill_name(waio_op_fill fill)
 {
-    static const char *const name[] = {"real", "exact", "s8", "s16"};
+    static const char *const name[] = {"real", "exact", "s8", "s16", "s8!", "s16!"};
     return name[fill];
 }
 
@@ -70,6 +77,7 @@ waio_status waio_op_case_build(waio_op_case *out, waio_op op, int index, waio_op
     waio_op_case c = {
         .batch = batch[index % 3],
         .exact = fill == WAIO_FILL_EXACT,
+        .extreme = fill == WAIO_FILL_S8_EXTREME || fill == WAIO_FILL_S16_EXTREME,
         .rng = {(uint64_t)op * 1000 + (uint64_t)index * 2 + (fill == WAIO_FILL_EXACT)}};
 
     c.graph = waio_graph_new(waio_op_name(op));
@@ -77,8 +85,11 @@ waio_status waio_op_case_build(waio_op_case *out, waio_op op, int index, waio_op
         return WAIO_ENOMEM;
     WAIO_TRY(st, lists[op]->build(&c, op, index));
     c.fill = c.exact ? WAIO_FILL_EXACT : WAIO_FILL_REAL;
-    if (fill == WAIO_FILL_S8 || fill == WAIO_FILL_S16)
-        WAIO_TRY(st, waio_op_case_quantize(&c, fill == WAIO_FILL_S8 ? WAIO_S8 : WAIO_S16));
+    if (fill >= WAIO_FILL_S8) {
+        bool s8 = fill == WAIO_FILL_S8 || fill == WAIO_FILL_S8_EXTREME;
+        WAIO_TRY(st, waio_op_case_quantize(&c, s8 ? WAIO_S8 : WAIO_S16));
+        c.fill = op == WAIO_OP_BATCH_NORM ? c.fill : fill;
+    }
     WAIO_TRY(st, waio_graph_add_output(c.graph, c.graph->node[c.graph->node_count - 1].output));
     *out = c;
     return WAIO_OK;

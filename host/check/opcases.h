@@ -17,6 +17,12 @@ typedef enum waio_op_fill {
      */
     WAIO_FILL_S8,
     WAIO_FILL_S16,
+    /* The same with everything that a kernel may trip over: zero points at the ends, the lowest and
+     * highest codes alone, biases near overflow, factors from 2^-30 to above 1, every rounding,
+     * 16-bit weights, 32-bit sums of 16-bit codes. Their results say nothing about the float
+     * network. */
+    WAIO_FILL_S8_EXTREME,
+    WAIO_FILL_S16_EXTREME,
     WAIO_FILL_COUNT
 } waio_op_fill;
 
@@ -24,6 +30,7 @@ typedef struct waio_op_case {
     waio_graph *graph;
     int64_t batch;
     waio_op_fill fill;
+    bool extreme; /* WAIO_FILL_S8_EXTREME or WAIO_FILL_S16_EXTREME */
     bool exact; /* for the builders: WAIO_FILL_EXACT is asked for; they clear it if it cannot be */
     waio_rng rng;
 } waio_op_case;

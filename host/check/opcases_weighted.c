@@ -10,6 +10,13 @@ typedef struct conv_row {
     waio_clamp clamp;
 } conv_row;
 
+/* A square kernel in the middle of its padding. */
+#define SQUARE(h, w, ic, oc, k, groups)                                                            \
+    {                                                                                              \
+        h, w, ic, oc, {k, k}, groups, {1, 1}, {1, 1}, {k / 2, k / 2, k / 2, k / 2}, true,          \
+            WAIO_NONE                                                                              \
+    }
+
 static const conv_row conv2d[] = {
     /* dense kernels: odd sizes, each channel count, strides 1, 2, 3 */
     {7, 9, 3, 16, {3, 3}, 1, {1, 1}, {1, 1}, {1, 1, 1, 1}, true, WAIO_RELU},
@@ -40,6 +47,68 @@ static const conv_row conv2d[] = {
     {5, 5, 3, 8, {1, 1}, 1, {1, 1}, {1, 1}, {1, 2, 1, 0}, true, WAIO_NONE},
     {5, 4, 4, 8, {3, 3}, 1, {2, 2}, {1, 1}, {3, 4, 5, 3}, true, WAIO_NONE},
     {2, 3, 4, 8, {5, 5}, 1, {1, 1}, {1, 1}, {2, 2, 2, 2}, true, WAIO_RELU},
+    /* each number of channels up to a vector's and one more, in and out */
+    SQUARE(3, 5, 2, 17, 3, 1),
+    SQUARE(3, 5, 4, 15, 1, 1),
+    SQUARE(3, 5, 5, 14, 3, 1),
+    SQUARE(3, 5, 6, 13, 1, 1),
+    SQUARE(3, 5, 8, 12, 3, 1),
+    SQUARE(3, 5, 9, 11, 1, 1),
+    SQUARE(3, 5, 10, 10, 3, 1),
+    SQUARE(3, 5, 11, 9, 1, 1),
+    SQUARE(3, 5, 12, 8, 3, 1),
+    SQUARE(3, 5, 13, 6, 1, 1),
+    SQUARE(3, 5, 14, 5, 3, 1),
+    SQUARE(3, 5, 15, 4, 1, 1),
+    SQUARE(3, 5, 1, 2, 1, 1),
+    SQUARE(3, 5, 17, 1, 3, 1),
+    /* pixels of a row around the tiles of 4 and 8, channels around blocks of 16, 32, 64 */
+    SQUARE(1, 8, 5, 31, 3, 1),
+    SQUARE(2, 9, 3, 32, 3, 1),
+    SQUARE(1, 15, 7, 33, 3, 1),
+    SQUARE(1, 16, 4, 47, 1, 1),
+    SQUARE(2, 17, 1, 49, 3, 1),
+    SQUARE(1, 4, 2, 63, 3, 1),
+    SQUARE(1, 12, 1, 64, 3, 1),
+    SQUARE(3, 3, 3, 65, 1, 1),
+    /* products around 256 and 512, which is where parts of 16-bit sums end (510) */
+    SQUARE(2, 3, 255, 3, 1, 1),
+    SQUARE(2, 3, 256, 17, 1, 1),
+    SQUARE(1, 3, 257, 5, 1, 1),
+    SQUARE(2, 2, 57, 16, 3, 1),
+    SQUARE(2, 2, 171, 4, 3, 1),
+    SQUARE(1, 2, 511, 2, 1, 1),
+    SQUARE(1, 2, 510, 2, 1, 1),
+    SQUARE(2, 2, 512, 2, 2, 1),
+    SQUARE(1, 1, 513, 1, 1, 1),
+    /* rows around 128 pixels, and images that do not fit a strip */
+    SQUARE(2, 127, 2, 3, 1, 1),
+    SQUARE(2, 128, 3, 2, 3, 1),
+    SQUARE(2, 129, 1, 2, 3, 1),
+    SQUARE(3, 131, 2, 1, 1, 1),
+    SQUARE(67, 33, 24, 2, 3, 1),
+    SQUARE(70, 37, 20, 20, 3, 20),
+    {5, 131, 3, 4, {1, 1}, 1, {2, 1}, {1, 1}, {0, 0, 0, 0}, true, WAIO_NONE},
+    /* depthwise around vectors of 16, 32 and 64 channels or numbers; groups of odd sizes */
+    SQUARE(5, 6, 2, 2, 3, 2),
+    SQUARE(5, 7, 3, 3, 3, 3),
+    SQUARE(4, 5, 8, 8, 3, 8),
+    SQUARE(4, 5, 15, 15, 3, 15),
+    SQUARE(4, 9, 24, 24, 3, 24),
+    SQUARE(4, 5, 31, 31, 2, 31),
+    SQUARE(3, 5, 48, 48, 3, 48),
+    SQUARE(3, 4, 63, 63, 3, 63),
+    SQUARE(3, 4, 64, 64, 3, 64),
+    SQUARE(3, 4, 65, 65, 3, 65),
+    SQUARE(3, 3, 128, 128, 3, 128),
+    SQUARE(3, 3, 130, 130, 5, 130),
+    SQUARE(5, 5, 10, 15, 3, 5),
+    SQUARE(3, 4, 34, 68, 3, 2),
+    SQUARE(5, 4, 6, 12, 1, 6),
+    {9, 11, 8, 8, {3, 3}, 8, {2, 2}, {1, 1}, {0, 0, 1, 1}, true, WAIO_RELU},
+    {9, 10, 24, 24, {3, 3}, 24, {1, 2}, {2, 1}, {2, 1, 2, 0}, true, WAIO_RELU6},
+    {11, 12, 64, 64, {3, 3}, 64, {3, 3}, {1, 2}, {1, 2, 1, 1}, true, WAIO_NONE},
+    {7, 9, 3, 3, {5, 4}, 3, {2, 3}, {1, 3}, {2, 5, 1, 4}, false, WAIO_NONE},
 };
 
 static waio_status build_conv2d(waio_op_case *c, waio_op op, int index)
@@ -83,6 +152,10 @@ static const dense_row dense[] = {
     {{2, {1, 33}}, 16, true, WAIO_RELU6},    {{2, {1, 1024}}, 3, true, WAIO_UNIT_CLIP},
     {{2, {1, 1280}}, 1000, true, WAIO_NONE}, {{2, {1, 2048}}, 37, true, WAIO_NONE},
     {{3, {1, 5, 16}}, 7, true, WAIO_RELU},   {{4, {1, 3, 2, 7}}, 17, false, WAIO_NONE},
+    {{2, {1, 255}}, 15, true, WAIO_NONE},    {{2, {1, 256}}, 16, true, WAIO_NONE},
+    {{2, {1, 257}}, 17, true, WAIO_NONE},    {{2, {1, 509}}, 31, true, WAIO_NONE},
+    {{2, {1, 510}}, 32, true, WAIO_NONE},    {{2, {1, 511}}, 33, true, WAIO_NONE},
+    {{2, {1, 1021}}, 5, true, WAIO_NONE},    {{2, {1, 3}}, 63, true, WAIO_NONE},
 };
 
 static waio_status build_dense(waio_op_case *c, waio_op op, int index)

@@ -96,6 +96,7 @@ int waio_cmd_infer(int argc, char **argv)
     const char *models_dir = NULL, *input = NULL, *output = NULL, *backend_name = "auto";
     int64_t batch = 1;
     bool as_imported = false;
+    const char *requant = "tflite";
     const waio_option options[] = {
         {"input", WAIO_OPTION_TEXT, &input, "FILE",
          "images, NHWC, as the network takes them: float32, or int8, uint8 or int16 codes", 0, 0},
@@ -105,6 +106,8 @@ int waio_cmd_infer(int argc, char **argv)
         {"backend", WAIO_OPTION_TEXT, &backend_name, "NAME", "auto, cpu, ref or null [auto]", 0, 0},
         {"models", WAIO_OPTION_TEXT, &models_dir, "DIR", "folder of model files [WAIO_MODELS]", 0,
          0},
+        {"requant", WAIO_OPTION_TEXT, &requant, "NAME",
+         "rounding of a network on codes: tflite, double, single, float [tflite]", 0, 0},
         {"as-imported", WAIO_OPTION_FLAG, &as_imported, NULL,
          "the network as the file has it, nothing folded or fused", 0, 0},
     };
@@ -132,6 +135,7 @@ int waio_cmd_infer(int argc, char **argv)
     waio_model_paths paths = {NULL, models_dir};
     WAIO_TRY(st, as_imported ? waio_model_import(&model, args.item[0], &paths)
                              : waio_model_load(&model, args.item[0], &paths));
+    WAIO_TRY(st, waio_requant_parse(&model.graph->requant, requant));
     WAIO_TRY(st,
              waio_program_compile(&program, model.graph, backend, batch, model.graph->node_count));
     WAIO_TRY(st, infer_file(program, input, output));

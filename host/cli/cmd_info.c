@@ -4,11 +4,29 @@
 #include <unistd.h>
 
 #include "backend/backend.h"
+#include "backend/cpu/isa.h"
 #include "cli/options.h"
 #include "dataset/dataset.h"
 #include "models/models.h"
 #include "result/provenance.h"
 #include "result/row.h"
+
+/* The instructions of the cpu backend's integer kernels. */
+static void print_isa(void)
+{
+    waio_isa isa = WAIO_ISA_PORTABLE;
+
+    printf("\ninteger kernels of cpu (WAIO_CPU_ISA takes another, for tests; all give equal "
+           "bytes):\n");
+    bool valid = waio_isa_choose(&isa) == WAIO_OK;
+    for (int i = 0; i < WAIO_ISA_COUNT; i++)
+        printf("  %-18s %s\n", waio_isa_name((waio_isa)i),
+               !waio_isa_present((waio_isa)i) ? "not on this processor"
+               : valid && isa == (waio_isa)i  ? "in use"
+                                              : "present");
+    if (!valid)
+        printf("  %s\n", waio_error_message());
+}
 
 static void print_info(void)
 {
@@ -18,6 +36,7 @@ static void print_info(void)
     for (int i = 0; waio_backends[i]; i++)
         printf("  %-18s %s\n", waio_backends[i]->name, waio_backends[i]->summary);
     printf("  %-18s not built in: this version has no CUDA backend yet\n", "cuda");
+    print_isa();
     printf("\nmodels (or a file: Keras .h5, .onnx, .tflite):\n");
     for (const waio_builtin_model *m = waio_builtin_models; m->name; m++)
         printf("  %-18s %s\n", m->name, m->summary);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/half.h"
 #include "export/tflite_out.h"
 
 enum { DEQUANTIZE = 6, DEQUANTIZE_CHANNELS = 5, DEQUANTIZE_CODES = 2, DEQUANTIZE_HALF = 3 };
@@ -53,22 +54,6 @@ static waio_tflo_type file_type(waio_type type)
 
 /* ---- constants ---- */
 
-/* IEEE half of a number that is one. */
-static uint16_t half_bits(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    int exponent = (int)(bits >> 23 & 0xff) - 127;
-    uint32_t fraction = bits & 0x7fffff;
-
-    if ((bits & 0x7fffffff) == 0)
-        return sign;
-    if (exponent < -14) /* subnormal: the leading one moves into the fraction */
-        return (uint16_t)(sign | (fraction | 0x800000) >> (-14 - exponent + 13));
-    return (uint16_t)(sign | (exponent + 15) << 10 | fraction >> 13);
-}
-
 static waio_status half_data(waio_tflo *out, waio_tflo_tensor *t, const float *numbers)
 {
     waio_status st = WAIO_OK;
@@ -77,7 +62,7 @@ static waio_status half_data(waio_tflo *out, waio_tflo_tensor *t, const float *n
 
     WAIO_NEW(st, half, out->arena, (size_t)count);
     for (int64_t i = 0; i < count; i++)
-        half[i] = half_bits(numbers[i]);
+        half[i] = waio_half_bits(numbers[i]);
     t->type = WAIO_TFLO_F16;
     t->data = half;
     t->bytes = (size_t)count * sizeof *half;

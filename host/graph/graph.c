@@ -64,6 +64,22 @@ int waio_value_bits(const waio_graph *graph, int id)
     return value->type == WAIO_F32 ? 32 : value->params.bits;
 }
 
+waio_status waio_requant_parse(waio_requant *requant, const char *name)
+{
+    static const char *const names[] = {[WAIO_REQUANT_TFLITE] = "tflite",
+                                        [WAIO_REQUANT_DOUBLE] = "double",
+                                        [WAIO_REQUANT_SINGLE] = "single",
+                                        [WAIO_REQUANT_FLOAT] = "float"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *requant = (waio_requant)i;
+            return WAIO_OK;
+        }
+    return waio_error(WAIO_EUSAGE, "rounding \"%s\"; there are: tflite, double, single, float",
+                      name);
+}
+
 bool waio_graph_is_quantized(const waio_graph *graph)
 {
     for (int v = 0; v < graph->value_count; v++)

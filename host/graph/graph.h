@@ -186,6 +186,8 @@ bool waio_clamp_is_none(waio_clamp clamp);
 bool waio_value_is_const(const waio_graph *graph, int id);
 size_t waio_type_bytes(waio_type type);
 const char *waio_type_name(waio_type type); /* "f32", "s8", ... */
+/* The rounding called "tflite", "double", "single" or "float"; WAIO_EUSAGE with this list. */
+waio_status waio_requant_parse(waio_requant *requant, const char *name);
 /* Whether any value has an integer type. */
 bool waio_graph_is_quantized(const waio_graph *graph);
 /* Bits of a value: of its codes, 32 if it is float. */

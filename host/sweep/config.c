@@ -273,15 +273,10 @@ waio_quant_request waio_config_request(const waio_config *config)
 
 waio_requant waio_config_requant(const waio_config *config)
 {
-    static const char *const names[] = {[WAIO_REQUANT_TFLITE] = "tflite",
-                                        [WAIO_REQUANT_DOUBLE] = "double",
-                                        [WAIO_REQUANT_SINGLE] = "single",
-                                        [WAIO_REQUANT_FLOAT] = "float"};
+    waio_requant requant = WAIO_REQUANT_TFLITE;
+    waio_status st = waio_requant_parse(&requant, config->requant); /* one of the allowed words */
 
-    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
-        if (strcmp(config->requant, names[i]) == 0)
-            return (waio_requant)i;
-    return WAIO_REQUANT_TFLITE;
+    return st == WAIO_OK ? requant : WAIO_REQUANT_TFLITE;
 }
 
 waio_status waio_config_run(waio_outcome *outcome, const waio_config *config, waio_session *session,

@@ -13,6 +13,14 @@ static inline double waio_clock(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* Seconds of processor time that the calling thread has had: other programs do not count. */
+static inline double waio_clock_thread(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 /* Now in UTC as 2026-01-31T23:59:59Z. */
 static inline void waio_clock_text(char text[21])
 {

@@ -24,6 +24,7 @@ ROUNDS = int(os.environ.get("WAIO_TEST_ROUNDS", "6"))
 KEEP = os.environ.get("WAIO_TEST_KEEP")
 IMAGES = 8
 SAME, VALID = 0, 1
+INT32 = 2  # in the file's list of types
 
 
 class Case:
@@ -34,6 +35,7 @@ class Case:
         self.float = self.dtype == np.float32
         self.powers = bool(rng.integers(2))
         self.first = None
+        self.bias_type = 0  # option quantized_bias_type: 0 says nothing
 
     def below(self, low, high):
         return int(self.rng.integers(low, high + 1))
@@ -89,8 +91,9 @@ def window(case, size, kernel, stride, dilation, padding):
     return -(-size // stride) if padding == SAME else (size - reach) // stride + 1
 
 
-def weights(case, x, shape, channel_axis, spread):
-    """A weight and a bias of this case's type; returns both and a fitting output quantization."""
+def weights(case, x, shape, channel_axis, spread, bias32=False):
+    """A weight and a bias of this case's type; returns both and a fitting output quantization.
+    `bias32`: int16 activations may get a bias of 32 bits, for which case.bias_type stands then."""
     channels = shape[channel_axis]
     if case.float:
         return (case.net.constant(case.random(shape)), case.net.constant(case.random(channels)),
@@ -107,6 +110,8 @@ def weights(case, x, shape, channel_axis, spread):
         w = case.net.constant(w, (scales[:1] if spread == "tensor" else scales, 0), channel_axis)
     s_in = np.float32(case.scale(x))
     bias_type = np.int64 if case.dtype == np.int16 else np.int32
+    if bias32 and case.dtype == np.int16 and case.below(0, 1):
+        bias_type, case.bias_type = np.int32, INT32
     bias = case.net.constant(case.rng.integers(-20000, 20000, channels).astype(bias_type),
                              (scales * s_in, 0))
     taps = np.prod(shape) / channels
@@ -126,13 +131,13 @@ def conv(case):
     out = case.below(1, 5) * groups
     x = case.input(x_shape)
     w, bias, q = weights(case, x, (out, *kernel, x_shape[3] // groups), 0,
-                         case.one_of("tensor", "channel"))
+                         case.one_of("tensor", "channel"), bias32=True)
     size = [window(case, x_shape[1 + i], kernel[i], stride[i], dilation[i], padding)
             for i in range(2)]
     y = case.output((1, *size, out), q)
     case.net.operator("CONV_2D", [x, w, bias], [y], "Conv2D", padding=padding,
                       strideH=stride[0], strideW=stride[1], dilationHFactor=dilation[0],
-                      dilationWFactor=dilation[1], version=6,
+                      dilationWFactor=dilation[1], version=6, quantizedBiasType=case.bias_type,
                       fusedActivationFunction=case.below(0, 3))
     return case.done(y)
 
@@ -163,11 +168,11 @@ def dense(case):
     rows = case.below(1, 4) if keep else 1
     x = case.input((1, rows, inputs) if keep else case.one_of((1, inputs), (1, 1, 1, inputs)))
     spread = case.one_of("tensor", "channel")
-    w, bias, q = weights(case, x, (outputs, inputs), 0, spread)
+    w, bias, q = weights(case, x, (outputs, inputs), 0, spread, bias32=True)
     y = case.output((1, rows, outputs) if keep else (1, outputs), q)
     inputs = [x, w, bias] if case.below(0, 3) else [x, w, -1]
     case.net.operator("FULLY_CONNECTED", inputs, [y], "FullyConnected", keepNumDims=keep,
-                      version=12 if spread == "channel" else 7,
+                      version=12 if spread == "channel" else 7, quantizedBiasType=case.bias_type,
                       fusedActivationFunction=case.below(0, 3))
     return case.done(y)
 
@@ -451,7 +456,7 @@ def main():
     failed = refused = compared = 0
     with tempfile.TemporaryDirectory() as folder:
         for operator in OPERATORS:
-            for dtype in os.environ.get("WAIO_TYPES","").split() or TYPES:
+            for dtype in TYPES:
                 if wanted and operator not in wanted and dtype not in wanted:
                     continue
                 counts = run_operator(operator, dtype, Path(folder))

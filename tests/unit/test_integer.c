@@ -85,7 +85,8 @@ static bool same_outcome(const waio_outcome *a, const waio_outcome *b)
 static void outcomes(int k)
 {
     waio_session *s = open_network(k, &waio_backend_cpu);
-    waio_session *other = open_network(k, &waio_backend_cpu);
+    waio_session_options options = tiny_session_options(7, 1);
+    waio_session *other = open_model(networks[k], &options);
     const waio_quant_request *r = &requests[0];
     waio_outcome both, alone, again, simulated;
     int64_t bytes = 0;
@@ -101,10 +102,18 @@ static void outcomes(int k)
     CHECK(alone.correct == both.correct && alone.engines_agree == -1 &&
               alone.simulate_correct == -1,
           "alone is otherwise than beside the simulation");
-    other->options.batch = 7;
-    other->options.threads = 1;
     CHECK_OK(waio_session_integer(other, r, WAIO_REQUANT_TFLITE, true, &again, NULL));
-    CHECK(same_outcome(&both, &again), "depends on batch or threads");
+    CHECK(same_outcome(&both, &again), "depends on backend, batch or threads");
+    /* Few bits: far from the float network, near to each other, and not the same. */
+    int apart = 0;
+    for (int i = 2; i < 5; i++) {
+        CHECK_OK(waio_session_integer(s, &requests[i], WAIO_REQUANT_TFLITE, true, &again, NULL));
+        CHECK_OK(waio_session_pass(s, &requests[i], 1, false, &simulated, NULL));
+        CHECK(again.simulate_correct == simulated.correct, "%s: other images are right",
+              text_of(&requests[i]));
+        apart += again.correct != simulated.correct && again.engines_agree > again.agree;
+    }
+    CHECK(apart > 0, "no request tells the engines apart");
     CHECK_OK(waio_session_file_bytes(s, r, &bytes));
     CHECK(bytes > both.size_bytes, "a file of %lld bytes", (long long)bytes);
     CHECK_OK(waio_session_file_bytes(s, &requests[10], &bytes));
@@ -170,6 +179,8 @@ static void file_as_model(void)
     waio_session_options options = tiny_session_options(0, 2);
     char path[80];
     waio_outcome ours, theirs;
+    waio_diff d;
+    waio_arena *arena = waio_arena_new();
 
     snprintf(path, sizeof path, "%s/net.tflite", tiny_folder);
     for (int open_ends = 0; open_ends < 2; open_ends++) {
@@ -189,6 +200,10 @@ static void file_as_model(void)
         CHECK(ours.correct == theirs.correct && theirs.images == IMAGES, "%lld correct, not %lld",
               (long long)theirs.correct, (long long)ours.correct);
         CHECK(waio_session_float(file)->images == 0, "a float network");
+        waio_diff_side side[2] = {{NULL, true, &waio_backend_ref},
+                                  {path, false, &waio_backend_ref}};
+        CHECK_OK(waio_session_diff(&d, s, &requests[0], WAIO_REQUANT_TFLITE, side, 3, 0.01, arena));
+        CHECK(d.first < 0 && d.count > 10, "its own images give other codes");
         waio_session_close(file);
         options.from_file = false;
         unlink(path);
@@ -196,6 +211,7 @@ static void file_as_model(void)
     options.from_file = true;
     CHECK_FAILS(waio_session_open(&file, networks[0], "shapes", &options, NULL), WAIO_EUSAGE,
                 "is a float network");
+    waio_arena_free(arena);
     waio_session_close(s);
 }
 
@@ -213,6 +229,29 @@ static void ends_that_are_float(void)
 }
 
 /* ---- diff ---- */
+
+/* What is one step apart is off by a tolerance of none, and not by one of a step. */
+static void counts_by_tolerance(void)
+{
+    waio_session *s = open_network(0, &waio_backend_ref);
+    waio_arena *arena = waio_arena_new();
+    waio_diff_side side[2] = {{NULL, false, &waio_backend_ref}, {NULL, true, &waio_backend_ref}};
+    waio_diff none, one;
+
+    CHECK_OK(waio_session_diff(&none, s, &requests[0], WAIO_REQUANT_TFLITE, side, 3, 0.01, arena));
+    CHECK_OK(waio_session_diff(&one, s, &requests[0], WAIO_REQUANT_TFLITE, side, 3, 1.01, arena));
+    for (int l = 0; l < none.count; l++) {
+        bool steps = none.layer[l].worst > 1.01;
+        CHECK((none.layer[l].off > 0) == (none.layer[l].worst > 0.01) &&
+                  (one.layer[l].off > 0) == steps && none.layer[l].worst == one.layer[l].worst,
+              "%s: %lld and %lld off, the worst %g", none.layer[l].name,
+              (long long)none.layer[l].off, (long long)one.layer[l].off, none.layer[l].worst);
+    }
+    CHECK(none.first >= 0 && none.first < one.first, "layers %d and %d depart", none.first,
+          one.first);
+    waio_arena_free(arena);
+    waio_session_close(s);
+}
 
 /* Two files that differ in the precision of the hidden weights: the first layer is the same, the
  * second one is where they part. */
@@ -264,6 +303,7 @@ int main(void)
     same_codes_as_simulation();
     file_as_model();
     ends_that_are_float();
+    counts_by_tolerance();
     names_the_first_layer();
     tiny_end();
     return waio_check_result();

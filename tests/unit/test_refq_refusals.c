@@ -86,13 +86,14 @@ static void check_unary(waio_op op, waio_type x, waio_type y, double scale, int3
     waio_graph_free(graph);
 }
 
-/* The cpu backend has no integer kernels: they run on the reference and are counted. */
+/* The cpu backend has no integer transpose: it runs on the reference and is counted. */
 static void fallbacks_are_counted(void)
 {
-    waio_graph *graph = refq_graph(WAIO_SHAPE(1, 4), WAIO_S8, 0.1, 0);
+    waio_graph *graph = refq_graph(WAIO_SHAPE(1, 4, 2), WAIO_S8, 0.1, 0);
     waio_program *program = NULL;
-    waio_node node = {.op = WAIO_OP_LOGISTIC, .clamp = WAIO_NO_CLAMP};
-    int id = refq_node(graph, node, WAIO_S8, 1.0 / 256, -128);
+    waio_node node = {
+        .op = WAIO_OP_TRANSPOSE, .clamp = WAIO_NO_CLAMP, .transpose = {.perm = {0, 2, 1}}};
+    int id = refq_node(graph, node, WAIO_S8, 0.1, 0);
 
     CHECK_OK(waio_graph_add_output(graph, id));
     CHECK_OK(waio_program_compile(&program, graph, &waio_backend_cpu, 1, 1));

@@ -1,9 +1,9 @@
-/* The cpu backend: oneDNN for conv2d and dense, vectorized loops for the rest. A kernel runs on the
- * thread that calls it; the evaluator keeps one worker a core busy, which scales better than
+/* The cpu backend: oneDNN for float conv2d and dense, vectorized loops for the rest. A kernel runs
+ * on the thread that calls it; the evaluator keeps one worker a core busy, which scales better than
  * threads inside small kernels. */
 #include <stdlib.h>
 
-#include "backend/cpu/cpu_kernel.h"
+#include "backend/cpu/int_op.h"
 #include "backend/ref/ref.h"
 #include "backend/ref/refq.h"
 #include "util/simd.h"
@@ -48,17 +48,18 @@ static waio_cpu_loop *loop_of(const waio_graph *graph, const waio_node *node, co
 
 static bool cpu_supports(const waio_graph *graph, const waio_node *node, const char **reason)
 {
-    if (waio_refq_wanted(graph, node)) {
-        *reason = "integer nodes run on the reference";
-        return false;
-    }
+    if (waio_refq_wanted(graph, node))
+        return waio_int_supports(graph, node, reason);
     return waio_op_weighted(node->op) || loop_of(graph, node, reason) != NULL;
 }
 
 static void cpu_destroy(waio_kernel *kernel)
 {
-    if (kernel)
+    if (kernel) {
         waio_dnnl_state_destroy(kernel->dnnl);
+        waio_int_conv_free(kernel->int_conv);
+        waio_int_op_free(kernel->int_op);
+    }
     free(kernel);
 }
 
@@ -75,9 +76,12 @@ static waio_status cpu_create(waio_kernel **kernel, const waio_graph *graph, con
     for (int i = 0; i < node->input_count; i++)
         k->in[i] = waio_batched_shape(graph, node->input[i], batch);
     k->out = waio_batched_shape(graph, node->output, batch);
-    if (waio_op_weighted(node->op))
+    if (waio_refq_wanted(graph, node))
+        WAIO_TRY(st, waio_int_create(k, graph, batch));
+    else if (waio_op_weighted(node->op))
         WAIO_TRY(st, waio_dnnl_state_create(&k->dnnl, k));
-    k->loop = k->dnnl ? waio_dnnl_run : loop_of(graph, node, &reason);
+    if (!k->loop)
+        k->loop = k->dnnl ? waio_dnnl_run : loop_of(graph, node, &reason);
     *kernel = k;
 done:
     if (st != WAIO_OK)
@@ -87,6 +91,10 @@ done:
 
 static size_t cpu_scratch_bytes(const waio_kernel *kernel)
 {
+    if (kernel->int_conv)
+        return waio_int_conv_scratch_bytes(kernel->int_conv);
+    if (kernel->int_op)
+        return waio_int_op_scratch_bytes(kernel);
     if (kernel->node->op == WAIO_OP_BATCH_NORM) /* a factor a channel */
         return (size_t)kernel->out.dim[kernel->out.rank - 1] * sizeof(float);
     return kernel->dnnl ? waio_dnnl_scratch_bytes(kernel->dnnl) : 0;
@@ -95,7 +103,8 @@ static size_t cpu_scratch_bytes(const waio_kernel *kernel)
 static waio_status cpu_pack(const waio_kernel *kernel, void **packed, size_t *bytes,
                             const void *weight)
 {
-    return waio_dnnl_pack(kernel->dnnl, packed, bytes, weight);
+    return kernel->int_conv ? waio_int_conv_pack(kernel->int_conv, packed, bytes, weight)
+                            : waio_dnnl_pack(kernel->dnnl, packed, bytes, weight);
 }
 
 static waio_status cpu_run(const waio_kernel *kernel, const waio_kernel_args *args)

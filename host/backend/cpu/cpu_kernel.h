@@ -1,17 +1,22 @@
-/* What a kernel of the cpu backend is: a oneDNN primitive (dnnl_cpu.c) or a loop (the other files).
- */
+/* What a kernel of the cpu backend is: a oneDNN primitive (dnnl_cpu.c), a loop over floats, or an
+ * integer kernel (int_*.c). */
 #ifndef WAIO_BACKEND_CPU_CPU_KERNEL_H
 #define WAIO_BACKEND_CPU_CPU_KERNEL_H
 
 #include "backend/backend.h"
+#include "backend/cpu/int_conv.h"
 
 typedef struct waio_dnnl_state waio_dnnl_state;
+typedef struct waio_int_op waio_int_op;
 
 struct waio_kernel {
     const waio_node *node;
     waio_shape in[WAIO_MAX_INPUTS], out;
     waio_status (*loop)(const waio_kernel *kernel, const waio_kernel_args *args); /* or: */
     waio_dnnl_state *dnnl;
+    const waio_graph *graph; /* of integer kernels, with: */
+    waio_int_conv *int_conv; /* conv2d and dense, or: */
+    waio_int_op *int_op;
 };
 
 typedef waio_status waio_cpu_loop(const waio_kernel *kernel, const waio_kernel_args *args);
@@ -19,6 +24,11 @@ typedef waio_status waio_cpu_loop(const waio_kernel *kernel, const waio_kernel_a
 /* Loops, one per op; each applies the node's clamp itself. */
 waio_cpu_loop waio_cpu_batch_norm, waio_cpu_clip, waio_cpu_binary, waio_cpu_logistic;
 waio_cpu_loop waio_cpu_pool, waio_cpu_reduce_image, waio_cpu_softmax, waio_cpu_pad, waio_cpu_copy;
+
+/* The integer kernel of a node, WAIO_EUNSUPPORTED if the reference must run it. */
+waio_status waio_int_create(waio_kernel *kernel, const waio_graph *graph, int64_t batch);
+/* Whether there may be one. */
+bool waio_int_supports(const waio_graph *graph, const waio_node *node, const char **reason);
 
 /* Applies the node's clamp to its output, unless a quantizer does it next; NaN stays NaN. */
 void waio_cpu_clamp_output(const waio_kernel *kernel, const waio_kernel_args *args);

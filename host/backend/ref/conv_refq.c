@@ -8,10 +8,11 @@
  * WAIO_REQUANT_TFLITE has a rule of its own for dense layers: the accumulator times s_in * s_w /
  * s_out, all in float64, rounded half away from zero; for int8, uint8 and int16, weights of one
  * scale and of one per channel, biases of 32 and 64 bits. Seen with ai-edge-litert 2.3.0's
- * reference kernels: of 40,000 accumulators next to and at ties, up to 2^38 large and of both
- * signs, this rule gave every output; the integer rules, with 31-bit multipliers, missed some of
- * each kind (the cases dense_* of tests/data/vectors/litert_rules.json are from these). Its
- * convolutions follow the integer rules by their accumulator's width. */
+ * reference kernels: of 60,000 accumulators at and next to ties, of both signs and up to 2^38, this
+ * rule gave every output and none of the others did: not single or double rounding, not all 31 bits
+ * of the multiplier, not float32. Its convolutions follow the integer rules by their accumulator's
+ * width, depthwise ones as well. The cases *_sums of tests/data/vectors/litert_rules.json hold
+ * both. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -97,9 +97,7 @@ static int64_t reduce_from(const waio_refq_call *call, int axis, int64_t offset,
     return sum;
 }
 
-/* The multiplier of a mean over n cells: s_in / s_out divided by n, with as many bits kept as a
- * 32-bit multiplier holds. */
-static waio_multiplier divide_multiplier(waio_multiplier m, int64_t n)
+waio_multiplier waio_refq_divide_multiplier(waio_multiplier m, int64_t n)
 {
     int shift = 63 - __builtin_clzll((uint64_t)n);
 
@@ -119,7 +117,7 @@ static void reduce(const waio_refq_call *call, bool mean)
     waio_refq_limits limits = waio_refq_output_limits(call);
 
     if (mean)
-        m = divide_multiplier(m, cells);
+        m = waio_refq_divide_multiplier(m, cells);
     for (int64_t i = 0; i < count; i++) {
         int64_t rest = i;
         for (int d = in->rank - 1; d >= 0; d--) {

@@ -78,8 +78,24 @@ waio_refq_limits waio_refq_output_limits(const waio_refq_call *call);
 /* A sum as one of 32 bits; one that does not fit goes to call->lost. */
 int32_t waio_refq_narrow(const waio_refq_call *call, int64_t sum);
 
+/* The multiplier of a mean over n cells: s_in / s_out divided by n, with as many bits kept as a
+ * 32-bit multiplier holds. */
+waio_multiplier waio_refq_divide_multiplier(waio_multiplier m, int64_t n);
+
 /* Bits of a weighted node's sums, 32 or 64; `bias` is NULL if there is none. */
 int waio_refq_sum_bits(waio_type x, waio_type w, const waio_type *bias);
+
+/* Softmax: tables for codes of `type` with `scale` (8 bits: exp by distance; 16 bits: exp on [-10,
+ * 0] and 1 / (1 + x) on [0, 1]), and a row of `width` codes from number `at` on, without the node's
+ * clamp. */
+enum { WAIO_REFQ_SOFTMAX_STEPS = 512 };
+typedef struct waio_refq_softmax_tables {
+    int32_t exp_8[256];
+    int16_t exp[WAIO_REFQ_SOFTMAX_STEPS + 1], reciprocal[WAIO_REFQ_SOFTMAX_STEPS + 1];
+} waio_refq_softmax_tables;
+void waio_refq_softmax_fill(waio_refq_softmax_tables *tables, waio_type type, float scale);
+void waio_refq_softmax_row(const waio_refq_call *call, const waio_refq_softmax_tables *tables,
+                           int64_t at, int64_t width);
 
 #define WAIO_OP_DEF(ENUM, name, least, most, weighted)                                             \
     void waio_refq_##name(const waio_refq_call *);

@@ -10,31 +10,22 @@
 
 /* ---- 8 bits ---- */
 
-/* How a distance between codes becomes an exponent: by a multiplier, in units of 2^-26; distances
- * below `least` are e^-31 and less, and count as nothing. */
-typedef struct distances {
-    waio_multiplier multiplier;
-    int32_t least;
-} distances;
-
-static distances distances_of(float scale)
+/* e^-k * scale, by distance k, in units of 2^-31: the distance becomes an exponent in units of
+ * 2^-26 by a multiplier; exponents of -31 and less count as nothing. */
+static void fill_8(int32_t exps[256], float scale)
 {
     waio_multiplier m = waio_multiplier_of((double)scale * (1 << 26));
     double radius = floor(ldexp(31, 26 - (m.shift > 0 ? m.shift : 0)));
 
-    return (distances){m, radius > 255 ? -255 : -(int32_t)radius};
+    for (int32_t k = 0; k < 256; k++)
+        exps[k] =
+            (double)k > radius
+                ? 0
+                : waio_exp_of_negative(waio_multiply_by_quantized(-k, m, 0, WAIO_REQUANT_DOUBLE));
 }
 
-/* e^distance in units of 2^-31. */
-static int32_t exp_8(const distances *d, int32_t distance)
-{
-    if (distance < d->least)
-        return 0;
-    return waio_exp_of_negative(
-        waio_multiply_by_quantized(distance, d->multiplier, 0, WAIO_REQUANT_DOUBLE));
-}
-
-static void softmax_row_8(const waio_refq_call *call, const distances *d, int64_t at, int64_t width)
+static void softmax_row_8(const waio_refq_call *call, const int32_t exps[256], int64_t at,
+                          int64_t width)
 {
     int32_t top = INT32_MIN;
     int64_t sum = 0; /* in units of 2^-19 */
@@ -44,37 +35,23 @@ static void softmax_row_8(const waio_refq_call *call, const distances *d, int64_
         top = code > top ? code : top;
     }
     for (int64_t i = at; i < at + width; i++)
-        sum += waio_rounding_divide_by_power_of_two(exp_8(d, waio_refq_code(&call->in[0], i) - top),
-                                                    12);
+        sum +=
+            waio_rounding_divide_by_power_of_two(exps[top - waio_refq_code(&call->in[0], i)], 12);
     uint32_t total = (uint32_t)waio_refq_narrow(call, sum);
     int zeros = __builtin_clz(total), shift = 12 - zeros + 31 - 8;
     int32_t over_one = (int32_t)((total << zeros) - (UINT32_C(1) << 31)); /* sum / 2^n - 1 */
     int32_t reciprocal = waio_reciprocal_of_one_plus(over_one);
     for (int64_t i = at; i < at + width; i++) {
         int32_t y = waio_saturating_rounding_doubling_high_mul(
-            reciprocal, exp_8(d, waio_refq_code(&call->in[0], i) - top));
+            reciprocal, exps[top - waio_refq_code(&call->in[0], i)]);
         y = shift > 31 ? 0 : waio_rounding_divide_by_power_of_two(y, shift);
         waio_refq_store(call, i, waio_clampi(y - 128, -128, 127));
     }
 }
 
-static void softmax_8(const waio_refq_call *call)
-{
-    int64_t width = call->out.shape.dim[call->out.shape.rank - 1];
-    int64_t rows = waio_shape_count(&call->out.shape) / width;
-    distances d = distances_of(call->in[0].params.scale[0]);
-
-    for (int64_t r = 0; r < rows; r++)
-        softmax_row_8(call, &d, r * width, width);
-}
-
 /* ---- 16 bits ---- */
 
-enum { STEPS = 512 };
-
-typedef struct tables {
-    int16_t exp[STEPS + 1], reciprocal[STEPS + 1];
-} tables;
+enum { STEPS = WAIO_REFQ_SOFTMAX_STEPS };
 
 static double reciprocal(double x)
 {
@@ -108,17 +85,18 @@ static int32_t look_up(const int16_t table[STEPS + 1], int32_t code)
 }
 
 /* 1/sum in units of 2^-15 of the sum's leading power of two; `zeros` counts its leading zeros. */
-static int32_t reciprocal_of(const tables *t, uint32_t sum, int zeros)
+static int32_t reciprocal_of(const waio_refq_softmax_tables *t, uint32_t sum, int zeros)
 {
     int64_t shifted = (((int64_t)sum << (zeros - 1)) + (1 << 13)) >> 14;
     return look_up(t->reciprocal,
                    waio_clampi((int32_t)(shifted - (1 << 15) - (1 << 16)), -32768, 32767));
 }
 
-static void softmax_row(const waio_refq_call *call, const tables *t, waio_multiplier m, int64_t at,
-                        int64_t width)
+static void softmax_row_16(const waio_refq_call *call, const waio_refq_softmax_tables *t,
+                           int64_t at, int64_t width)
 {
     double real = (double)call->in[0].params.scale[0] / (10.0 / 65535);
+    waio_multiplier m = waio_multiplier_of(real);
     waio_refq_tensor exps = call->out; /* the row's exponentials wait in the result */
     int32_t top = INT32_MIN;
     int64_t sum = 0;
@@ -143,23 +121,34 @@ static void softmax_row(const waio_refq_call *call, const tables *t, waio_multip
     }
 }
 
-static void softmax_16(const waio_refq_call *call)
-{
-    int64_t width = call->out.shape.dim[call->out.shape.rank - 1];
-    int64_t rows = waio_shape_count(&call->out.shape) / width;
-    waio_multiplier m = waio_multiplier_of((double)call->in[0].params.scale[0] / (10.0 / 65535));
-    tables t;
+/* ---- both ---- */
 
-    fill_table(t.exp, exp, -10, 0);
-    fill_table(t.reciprocal, reciprocal, 0, 1);
-    for (int64_t r = 0; r < rows; r++)
-        softmax_row(call, &t, m, r * width, width);
+void waio_refq_softmax_fill(waio_refq_softmax_tables *tables, waio_type type, float scale)
+{
+    if (type == WAIO_S8) {
+        fill_8(tables->exp_8, scale);
+        return;
+    }
+    fill_table(tables->exp, exp, -10, 0);
+    fill_table(tables->reciprocal, reciprocal, 0, 1);
+}
+
+void waio_refq_softmax_row(const waio_refq_call *call, const waio_refq_softmax_tables *t,
+                           int64_t at, int64_t width)
+{
+    if (call->in[0].type == WAIO_S8)
+        softmax_row_8(call, t->exp_8, at, width);
+    else
+        softmax_row_16(call, t, at, width);
 }
 
 void waio_refq_softmax(const waio_refq_call *call)
 {
-    if (call->in[0].type == WAIO_S8)
-        softmax_8(call);
-    else
-        softmax_16(call);
+    int64_t width = call->out.shape.dim[call->out.shape.rank - 1];
+    int64_t rows = waio_shape_count(&call->out.shape) / width;
+    waio_refq_softmax_tables t;
+
+    waio_refq_softmax_fill(&t, call->in[0].type, call->in[0].params.scale[0]);
+    for (int64_t r = 0; r < rows; r++)
+        waio_refq_softmax_row(call, &t, r * width, width);
 }

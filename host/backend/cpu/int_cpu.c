@@ -1,0 +1,155 @@
+/* Which integer kernel runs a node. */
+#include <stdlib.h>
+
+#include "backend/cpu/int_op.h"
+#include "backend/ref/refq.h"
+
+enum { MOST_CELLS = 65535 }; /* that 32 bits hold the sum of, 16-bit codes */
+
+typedef struct way {
+    waio_cpu_loop *run;
+    waio_int_op_create *create; /* or NULL */
+} way;
+
+static waio_status run_conv(const waio_kernel *kernel, const waio_kernel_args *args)
+{
+    return waio_int_conv_run(kernel->int_conv, args);
+}
+
+static bool pool_fits(const waio_node *node)
+{
+    int64_t h = node->pool.kernel[0], w = node->pool.kernel[1];
+    return h <= MOST_CELLS && w <= MOST_CELLS && h * w <= MOST_CELLS;
+}
+
+static bool reduces_image(const waio_shape *x, const waio_node *node)
+{
+    return x->rank == 4 && node->reduce.axes == 6 && x->dim[1] * x->dim[2] <= MOST_CELLS;
+}
+
+/* Ops that have a rule of their own for uint8 files. */
+static bool has_u8_rule(const waio_graph *graph, const waio_node *node)
+{
+    bool result =
+        node->op == WAIO_OP_AVG_POOL || node->op == WAIO_OP_CONCAT || node->op == WAIO_OP_RESIZE;
+
+    if (waio_op_weighted(node->op))
+        return graph->value[node->input[1]].params.u8;
+    return result && graph->value[node->output].params.u8;
+}
+
+/* No `run`: the reference, for `reason`. */
+static way way_of(const waio_graph *graph, const waio_node *node, const char **reason)
+{
+    static const way none = {NULL, NULL};
+    const waio_value *x = &graph->value[node->input[0]];
+
+    *reason = "codes of uint8 files";
+    if (has_u8_rule(graph, node))
+        return none;
+    switch (node->op) {
+    case WAIO_OP_CONV2D:
+    case WAIO_OP_DENSE:
+        return (way){run_conv, NULL};
+    case WAIO_OP_ADD:
+    case WAIO_OP_SUB:
+    case WAIO_OP_MUL:
+    case WAIO_OP_MAXIMUM:
+        *reason = "only equal shapes and one number per channel";
+        return waio_int_binary_supported(graph, node)
+                   ? (way){waio_int_binary, waio_int_create_binary}
+                   : none;
+    case WAIO_OP_CLIP:
+    case WAIO_OP_QUANTIZE:
+        *reason = "only between codes of the same width";
+        return x->type == WAIO_F32 || x->type == graph->value[node->output].type
+                   ? (way){waio_int_convert, waio_int_create_convert}
+                   : none;
+    case WAIO_OP_DEQUANTIZE:
+        return (way){waio_int_dequantize, NULL};
+    case WAIO_OP_AVG_POOL:
+    case WAIO_OP_MAX_POOL:
+        *reason = "only windows of up to 65,535 cells";
+        return pool_fits(node) ? (way){waio_int_pool, NULL} : none;
+    case WAIO_OP_MEAN:
+    case WAIO_OP_SUM:
+        *reason = "only over height and width of NHWC, up to 65,535 cells";
+        return reduces_image(&x->shape, node) ? (way){waio_int_reduce, waio_int_create_reduce}
+                                              : none;
+    case WAIO_OP_CONCAT:
+        return (way){waio_int_concat, waio_int_create_concat};
+    case WAIO_OP_RESHAPE:
+        return (way){waio_int_reshape, NULL};
+    case WAIO_OP_PAD:
+        *reason = "only height and width of NHWC";
+        return x->shape.rank == 4 && !node->pad.before[3] && !node->pad.after[3]
+                   ? (way){waio_int_pad, NULL}
+                   : none;
+    case WAIO_OP_LOGISTIC:
+        return (way){waio_int_logistic, waio_int_create_table};
+    case WAIO_OP_SOFTMAX:
+        return (way){waio_int_softmax, waio_int_create_table};
+    default:
+        *reason = "no fast integer loop yet";
+        return none;
+    }
+}
+
+bool waio_int_supports(const waio_graph *graph, const waio_node *node, const char **reason)
+{
+    return way_of(graph, node, reason).run != NULL;
+}
+
+static waio_status create_op(waio_kernel *kernel, const way *w, waio_isa isa)
+{
+    const waio_value *x = &kernel->graph->value[kernel->node->input[0]];
+    const waio_value *y = &kernel->graph->value[kernel->node->output];
+    waio_int_op *op = calloc(1, sizeof *op);
+
+    kernel->int_op = op;
+    if (!op)
+        return waio_error(WAIO_ENOMEM, "out of memory");
+    op->type = y->type == WAIO_F32 ? x->type : y->type;
+    if (y->type != WAIO_F32) {
+        const waio_value_params *p = &y->params;
+        waio_clamp clamp = kernel->node->clamp;
+        int32_t lo = waio_params_lo(p), hi = waio_params_hi(p);
+        op->out_zero_point = p->zero_point[0];
+        op->lo = waio_bound_code(clamp.lo, p->scale[0], p->zero_point[0], lo, hi);
+        op->hi = waio_bound_code(clamp.hi, p->scale[0], p->zero_point[0], lo, hi);
+    }
+    return w->create ? w->create(op, kernel, isa) : WAIO_OK;
+}
+
+waio_status waio_int_create(waio_kernel *kernel, const waio_graph *graph, int64_t batch)
+{
+    waio_status st = WAIO_OK;
+    waio_isa isa = WAIO_ISA_PORTABLE;
+    const char *reason = "";
+    way w = way_of(graph, kernel->node, &reason);
+
+    WAIO_TRY(st, waio_refq_check(graph, kernel->node));
+    WAIO_TRY(st, waio_isa_choose(&isa));
+    kernel->graph = graph;
+    kernel->loop = w.run;
+    if (waio_op_weighted(kernel->node->op))
+        WAIO_TRY(st, waio_int_conv_create(&kernel->int_conv, graph, kernel->node, batch, isa));
+    else
+        WAIO_TRY(st, create_op(kernel, &w, isa));
+done:
+    return st;
+}
+
+void waio_int_op_free(waio_int_op *op)
+{
+    if (!op)
+        return;
+    waio_int_requant_free(&op->in[0]);
+    waio_int_requant_free(&op->in[1]);
+    waio_int_requant_free(&op->out);
+    for (int i = 0; i < op->parts; i++)
+        waio_int_requant_free(&op->part[i]);
+    free(op->part);
+    free(op->table);
+    free(op);
+}
