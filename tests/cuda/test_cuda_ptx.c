@@ -1,6 +1,6 @@
 /* The wrappers of kernels/ptx.cuh against plain loops over whole matrices: what lane and register
  * hold which element is written here once more, from NVIDIA's PTX ISA. */
-#include "device.h"
+#include "cuda/device.h"
 
 #include "cuda/cuda_ptx.h"
 

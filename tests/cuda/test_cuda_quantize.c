@@ -1,6 +1,6 @@
 /* Fake-quantize, quantize and dequantize on the GPU's code: equal to qmath.h bit for bit, at sizes
  * around every edge, aligned or not, with ties, infinities, NaN, subnormals. */
-#include "device.h"
+#include "cuda/device.h"
 
 #include "kernels/kernels.h"
 

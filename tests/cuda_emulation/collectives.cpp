@@ -233,12 +233,12 @@ void emulated_atomic(const void *address, unsigned bytes)
 
 static void check_copy(const pending_copy *c, int line)
 {
-    if (!inside_shared(c->dst, c->bytes))
-        emulator_stop("async copy, line %d: byte %td of %zu of shared memory is outside", line,
-                      c->dst - emulated_shared, arena_shared_bytes());
     if ((uintptr_t)c->dst % c->bytes || (uintptr_t)c->src % c->bytes)
         emulator_stop("async copy, line %d: %u bytes from %p to %p, not both multiples of it", line,
                       c->bytes, (const void *)c->src, (void *)c->dst);
+    if (!inside_shared(c->dst, c->bytes))
+        emulator_stop("async copy, line %d: byte %td of %zu of shared memory is outside", line,
+                      c->dst - emulated_shared, arena_shared_bytes());
     if (c->valid > c->bytes)
         emulator_stop("async copy, line %d: %u valid bytes of %u", line, c->valid, c->bytes);
     if (c->valid && (!arena_holds(c->src) || arena_is_shared(c->src)))
