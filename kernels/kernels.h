@@ -13,6 +13,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "kernels/pack.h"
 #include "kernels/qmath.h"
 #include "kernels/qobserve.h"
 #include "kernels/qpo2.h"
@@ -319,6 +320,82 @@ cudaError_t waio_cuda_resize_f32(float *dst, const float *src, const waio_cuda_r
 cudaError_t waio_cuda_resize_q(void *dst, const void *src, const waio_cuda_resize *layer,
                                const waio_cuda_params *params, waio_requant requant,
                                cudaStream_t stream);
+
+/* ---- weighted layers: gemm_qs8.cu, conv2d_qs8.cu, gemm_qs16.cu, depthwise.cu ----
+ * Integer matrix products and convolutions on tensor cores, with what follows them in the same
+ * kernel. Any size is accepted (waio_pack_layout says what is too large); what is padded is the
+ * memory: a pixel of x begins at a multiple of 16 bytes. */
+
+/* What becomes of a sum s of channel n, bias and zero point included:
+ *   CODES  clamp(requantize(s) + zero_point, lo, hi), of the type of x; biases are the packed
+ *          integer ones. 32-bit sums: waio_multiply_by_quantized; sums_64: that of 64 bits; with
+ *          WAIO_REQUANT_FLOAT waio_multiply_by_real of either. WAIO_REQUANT_TFLITE is DOUBLE for
+ *          conv2d and depthwise, FLOAT for gemm.
+ *   FLOAT  fmaf((float)s, scale[n], bias_f32[n]), clamped to [lo_f32, hi_f32], then with
+ *          `fake_quantized` through waio_fake_quantize by `grid`. 8 bits only.
+ *   SUMS   s itself: int32_t for 8 bits, int64_t for 16 bits. */
+typedef enum waio_cuda_output { WAIO_CUDA_CODES, WAIO_CUDA_FLOAT, WAIO_CUDA_SUMS } waio_cuda_output;
+
+/* Rows and columns of the output that one block of threads computes; AUTO chooses by their number
+ * and the device. Results do not depend on it. 16 bits have one tile. */
+typedef enum waio_cuda_tile {
+    WAIO_CUDA_TILE_AUTO,
+    WAIO_CUDA_TILE_64X64,
+    WAIO_CUDA_TILE_128X128,
+    WAIO_CUDA_TILE_256X128 /* from sm_80 on */
+} waio_cuda_tile;
+
+/* Bits of `flags`. OVERFLOW: a sum was too large for the 32 bits (or, with sums_64, the 2^47) that
+ * its rule takes: the output is wrong, and ref refuses such an input. */
+enum { WAIO_CUDA_FLAG_OVERFLOW = 1 };
+
+typedef struct waio_cuda_device {
+    int sms;  /* multiprocessors */
+    int arch; /* 860 is sm_86 */
+} waio_cuda_device;
+
+/* One layer and one run of it. Memory of the device is the caller's, and must live until the
+ * stream has passed. */
+typedef struct waio_cuda_layer {
+    waio_pack pack;     /* by value, after waio_pack_fill */
+    const void *packed; /* device: the block; 256-byte aligned, as cudaMalloc gives it */
+    const void *x;      /* device, 16-byte aligned: [pixel][x_pitch] codes */
+    int64_t x_pitch;    /* elements; a multiple of 16 bytes, >= waio_pack_x_pitch; any bytes pad */
+    void *y;            /* device, aligned to its elements: [pixel][y_pitch] */
+    int64_t y_pitch;    /* elements, >= oc; columns from oc on are not written. Runs faster if rows
+                           begin at multiples of 8 codes or 4 numbers of 32 bits */
+    waio_cuda_output output;
+    waio_requant rounding;
+    bool sums_64; /* 16 bits: the accumulator's type is int64_t */
+    int32_t zero_point, lo, hi;
+    float lo_f32, hi_f32;
+    bool fake_quantized;
+    waio_cuda_grid grid;
+    unsigned *flags; /* device word, set to 0 by the caller; bits are added. Not NULL if sums may
+                        overflow: pack.may_overflow, or 16 bits with output CODES */
+    void *workspace; /* device, 256-byte aligned: waio_cuda_workspace_bytes, NULL if that is 0 */
+    waio_cuda_device device;
+    waio_cuda_tile tile;
+} waio_cuda_layer;
+
+/* Memory that a run needs besides: none but for sums of more than 32,768 products of 16 bits. */
+size_t waio_cuda_workspace_bytes(const waio_pack *pack);
+
+/* Types as in the name: qs8 takes the packs of 8 bits (u8 with gemm only), qs16 those of 16x8 and
+ * 16x16. gemm wants a flat pack, depthwise a depthwise one; conv2d takes any, and runs those two
+ * forms by the kernels made for them. cudaErrorNotSupported: more than 131,071 products of 8 bits
+ * whose sums may overflow, so that it could not be seen (32-bit sums wrap around: up to 65,793
+ * products of u8 x s8 and 33,025 of u8 x u8 are safe with output SUMS and FLOAT). */
+cudaError_t waio_cuda_gemm_qs8(const waio_cuda_layer *layer, cudaStream_t stream);
+cudaError_t waio_cuda_conv2d_qs8(const waio_cuda_layer *layer, cudaStream_t stream);
+cudaError_t waio_cuda_depthwise_qs8(const waio_cuda_layer *layer, cudaStream_t stream);
+cudaError_t waio_cuda_gemm_qs16(const waio_cuda_layer *layer, cudaStream_t stream);
+cudaError_t waio_cuda_conv2d_qs16(const waio_cuda_layer *layer, cudaStream_t stream);
+cudaError_t waio_cuda_depthwise_qs16(const waio_cuda_layer *layer, cudaStream_t stream);
+
+/* The tile that AUTO takes for an output of `rows` x `columns` in each of `groups` groups. */
+waio_cuda_tile waio_cuda_choose_tile(int64_t rows, int64_t columns, int64_t groups,
+                                     waio_cuda_device device);
 
 #ifdef __cplusplus
 }
