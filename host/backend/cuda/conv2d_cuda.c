@@ -137,7 +137,7 @@ static waio_status run_conv(const waio_kernel *kernel, const waio_kernel_args *a
                       dnn, &one, s->x, s->padded_bytes ? args->scratch : args->input[0], s->w,
                       args->input[1], s->conv, s->algo, scratch + s->padded_bytes, s->workspace,
                       &zero, s->y, args->output));
-    WAIO_TRY(st, waio_cuda_finish(kernel, args));
+    WAIO_TRY(st, waio_cuda_bias_clamp(kernel, args));
 done:
     return st;
 }

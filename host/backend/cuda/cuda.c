@@ -6,47 +6,41 @@
 #include "backend/ref/ref.h"
 #include "backend/ref/refq.h"
 
-/* What makes the kernel of a float node; NULL: none, for `reason`. */
-static waio_cuda_create *float_way(const waio_node *node, const char **reason)
-{
-    switch (node->op) {
-    case WAIO_OP_CONV2D:
-    case WAIO_OP_DENSE:
-        *reason = "a clamp that is no ReLU";
-        if (!waio_cuda_clamp_supported(node->clamp))
-            return NULL;
-        return node->op == WAIO_OP_CONV2D ? waio_cuda_create_conv2d : waio_cuda_create_dense;
-    case WAIO_OP_RESHAPE:
-        *reason = "a clamp";
-        return waio_clamp_is_none(node->clamp) ? waio_cuda_create_reshape : NULL;
-    default:
-        *reason = "no CUDA kernel yet";
-        return NULL;
-    }
-}
+/* What makes the kernel of a node, of floats and of codes; NULL: no kernel yet. */
+typedef struct way {
+    waio_cuda_create *floats, *codes;
+} way;
 
-static waio_cuda_create *integer_way(const waio_graph *graph, const waio_node *node,
-                                     const char **reason)
-{
-    switch (node->op) {
-    case WAIO_OP_RESHAPE:
-        *reason = "a clamp";
-        return waio_clamp_is_none(node->clamp) ? waio_cuda_create_reshape : NULL;
-    case WAIO_OP_QUANTIZE:
-        return waio_cuda_quantize_supported(graph, node, reason) ? waio_cuda_create_quantize : NULL;
-    case WAIO_OP_DEQUANTIZE:
-        *reason = "a clamp";
-        return waio_clamp_is_none(node->clamp) ? waio_cuda_create_dequantize : NULL;
-    default:
-        *reason = "no CUDA kernel yet";
-        return NULL;
-    }
-}
+static const way ways[WAIO_OP_COUNT] = {
+    [WAIO_OP_CONV2D] = {waio_cuda_create_conv2d, NULL},
+    [WAIO_OP_DENSE] = {waio_cuda_create_dense, NULL},
+    [WAIO_OP_BATCH_NORM] = {waio_cuda_create_batch_norm, NULL},
+    [WAIO_OP_CLIP] = {waio_cuda_create_unary, waio_cuda_create_unary},
+    [WAIO_OP_ADD] = {waio_cuda_create_binary, waio_cuda_create_binary},
+    [WAIO_OP_SUB] = {waio_cuda_create_binary, waio_cuda_create_binary},
+    [WAIO_OP_MUL] = {waio_cuda_create_binary, waio_cuda_create_binary},
+    [WAIO_OP_MAXIMUM] = {waio_cuda_create_binary, waio_cuda_create_binary},
+    [WAIO_OP_CONCAT] = {waio_cuda_create_concat, waio_cuda_create_concat},
+    [WAIO_OP_AVG_POOL] = {waio_cuda_create_pool, waio_cuda_create_pool},
+    [WAIO_OP_MAX_POOL] = {waio_cuda_create_pool, waio_cuda_create_pool},
+    [WAIO_OP_MEAN] = {waio_cuda_create_reduce, waio_cuda_create_reduce},
+    [WAIO_OP_SUM] = {waio_cuda_create_reduce, waio_cuda_create_reduce},
+    [WAIO_OP_PAD] = {waio_cuda_create_pad, waio_cuda_create_pad},
+    [WAIO_OP_RESHAPE] = {waio_cuda_create_reshape, waio_cuda_create_reshape},
+    [WAIO_OP_TRANSPOSE] = {waio_cuda_create_transpose, waio_cuda_create_transpose},
+    [WAIO_OP_SOFTMAX] = {waio_cuda_create_softmax, waio_cuda_create_softmax},
+    [WAIO_OP_LOGISTIC] = {waio_cuda_create_logistic, waio_cuda_create_logistic},
+    [WAIO_OP_RESIZE] = {waio_cuda_create_resize, waio_cuda_create_resize},
+    [WAIO_OP_QUANTIZE] = {NULL, waio_cuda_create_quantize},
+    [WAIO_OP_DEQUANTIZE] = {NULL, waio_cuda_create_dequantize},
+};
 
 static waio_cuda_create *way_of(const waio_graph *graph, const waio_node *node, const char **reason)
 {
-    return waio_refq_wanted(graph, node) ? integer_way(graph, node, reason)
-                                         : float_way(node, reason);
+    const way *w = &ways[node->op];
+
+    *reason = "no CUDA kernel yet";
+    return waio_refq_wanted(graph, node) ? w->codes : w->floats;
 }
 
 static bool cuda_supports(const waio_graph *graph, const waio_node *node, const char **reason)
@@ -76,6 +70,8 @@ static waio_status cuda_create(waio_kernel **kernel, const waio_graph *graph, co
     for (int i = 0; i < node->input_count; i++)
         k->in[i] = waio_batched_shape(graph, node->input[i], batch);
     k->out = waio_batched_shape(graph, node->output, batch);
+    if (waio_shape_count(&k->out) > INT32_MAX)
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "cuda: more than 2^31 - 1 numbers");
     if (waio_refq_wanted(graph, node))
         WAIO_TRY(st, waio_refq_check(graph, node));
     WAIO_TRY(st, way_of(graph, node, &reason)(k));

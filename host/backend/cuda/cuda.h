@@ -13,6 +13,7 @@
 #include <cudnn.h>
 
 #include "backend/backend.h"
+#include "kernels/kernels.h"
 
 extern const waio_backend waio_backend_cuda; /* cuda.c */
 
@@ -49,15 +50,15 @@ waio_status waio_cudnn_failed(cudnnStatus_t error, const char *call, const char 
 
 /* ---- device_cuda.c ---- */
 
-typedef struct waio_cuda_device {
+typedef struct waio_cuda_gpu {
     int major, minor; /* compute capability */
     int processors;
     size_t memory;
     char text[192]; /* "NVIDIA GeForce RTX 3080, sm_86, 68 multiprocessors, 9.8 GiB" */
-} waio_cuda_device;
+} waio_cuda_gpu;
 
 /* The device in use; NULL before it was started. */
-const waio_cuda_device *waio_cuda_device_now(void);
+const waio_cuda_gpu *waio_cuda_gpu_now(void);
 waio_status waio_cuda_start(void);
 /* A handle for questions about shapes, made at its first use. */
 waio_status waio_cuda_shape_handle(cudnnHandle_t *out);
@@ -68,6 +69,10 @@ void waio_cuda_stop(void);
 
 extern const waio_backend_memory waio_cuda_memory;
 cudaStream_t waio_cuda_stream(const waio_space *space);
+/* Words of the device that kernels set where a sum does not fit its accumulator; seen by the next
+ * download, which then fails as the reference does. */
+unsigned *waio_cuda_overflow_flags(const waio_space *space);
+int *waio_cuda_lost_flag(const waio_space *space);
 /* The space's handles on its stream, TF32 off; made at their first use. */
 waio_status waio_cuda_blas(cublasHandle_t *out, waio_space *space);
 waio_status waio_cuda_dnn(cudnnHandle_t *out, waio_space *space);
@@ -96,17 +101,29 @@ struct waio_kernel {
  * failure `state` is freed by the caller as after a success. */
 typedef waio_status waio_cuda_create(waio_kernel *kernel);
 
-/* conv2d_cuda.c, dense_cuda.c: float */
-waio_cuda_create waio_cuda_create_conv2d, waio_cuda_create_dense;
-/* move_cuda.c */
-waio_cuda_create waio_cuda_create_reshape;
-/* quantize_cuda.c */
+/* What a file has to make kernels of, for floats and for codes (a node that reads or writes some). */
+waio_cuda_create waio_cuda_create_conv2d, waio_cuda_create_dense; /* floats */
+waio_cuda_create waio_cuda_create_weighted;                       /* codes */
 waio_cuda_create waio_cuda_create_quantize, waio_cuda_create_dequantize;
-bool waio_cuda_quantize_supported(const waio_graph *graph, const waio_node *node,
-                                  const char **reason);
+waio_cuda_create waio_cuda_create_unary, waio_cuda_create_batch_norm, waio_cuda_create_binary;
+waio_cuda_create waio_cuda_create_pool, waio_cuda_create_reduce, waio_cuda_create_resize;
+waio_cuda_create waio_cuda_create_softmax, waio_cuda_create_logistic;
+waio_cuda_create waio_cuda_create_reshape, waio_cuda_create_concat, waio_cuda_create_pad;
+waio_cuda_create waio_cuda_create_transpose;
 
-/* finish_cuda.c: bias and clamp behind a float conv2d or dense, in place. */
-bool waio_cuda_clamp_supported(waio_clamp clamp);
-waio_status waio_cuda_finish(const waio_kernel *kernel, const waio_kernel_args *args);
+/* ---- arguments.c: what launchers take, from what nodes say ---- */
+
+waio_cuda_shape waio_cuda_shape_of(const waio_shape *shape);
+/* The codes of an operand, and of the result with the node's clamp. */
+waio_cuda_params waio_cuda_input_params(const waio_kernel *kernel, int input);
+waio_cuda_params waio_cuda_output_params(const waio_kernel *kernel);
+/* The node's clamp behind a float result, unless a quantizer does it next. */
+waio_cuda_finish waio_cuda_finish_of(const waio_kernel *kernel, const waio_kernel_args *args);
+/* Whether the node's result is codes. */
+bool waio_cuda_gives_codes(const waio_kernel *kernel);
+size_t waio_cuda_output_count(const waio_kernel *kernel);
+
+/* Bias and clamp behind a float conv2d or dense, in place. */
+waio_status waio_cuda_bias_clamp(const waio_kernel *kernel, const waio_kernel_args *args);
 
 #endif

@@ -13,7 +13,7 @@ static waio_status run_dense(const waio_kernel *kernel, const waio_kernel_args *
     WAIO_TRY(st, waio_cuda_blas(&blas, args->space));
     CUBLAS_TRY(st, cublasSgemm(blas, CUBLAS_OP_T, CUBLAS_OP_N, n, m, k, &one, args->input[1], k,
                                args->input[0], k, &zero, args->output, n));
-    WAIO_TRY(st, waio_cuda_finish(kernel, args));
+    WAIO_TRY(st, waio_cuda_bias_clamp(kernel, args));
 done:
     return st;
 }

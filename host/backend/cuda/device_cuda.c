@@ -6,11 +6,11 @@
 
 enum { LEAST_MAJOR = 7, LEAST_MINOR = 5 };
 
-static waio_cuda_device device;
+static waio_cuda_gpu device;
 static bool started;
 static cudnnHandle_t shape_handle;
 
-const waio_cuda_device *waio_cuda_device_now(void)
+const waio_cuda_gpu *waio_cuda_gpu_now(void)
 {
     return started ? &device : NULL;
 }
@@ -44,7 +44,7 @@ static waio_status look_at_device(void)
 
     CUDA_TRY(st, cudaSetDevice(0));
     CUDA_TRY(st, cudaGetDeviceProperties(&properties, 0));
-    device = (waio_cuda_device){.major = properties.major,
+    device = (waio_cuda_gpu){.major = properties.major,
                                 .minor = properties.minor,
                                 .processors = properties.multiProcessorCount,
                                 .memory = properties.totalGlobalMem};

@@ -5,7 +5,7 @@
 
 static const char *device_text(void)
 {
-    const waio_cuda_device *device = waio_cuda_device_now();
+    const waio_cuda_gpu *device = waio_cuda_gpu_now();
     return device ? device->text : NULL;
 }
 

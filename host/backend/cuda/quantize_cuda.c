@@ -1,16 +1,6 @@
 /* Between numbers and codes. */
 #include "backend/cuda/cuda.h"
 
-#include "kernels/kernels.h"
-
-bool waio_cuda_quantize_supported(const waio_graph *graph, const waio_node *node,
-                                  const char **reason)
-{
-    *reason = "only from float";
-    return graph->value[node->input[0]].type == WAIO_F32 &&
-           graph->value[node->output].type != WAIO_F32;
-}
-
 /* The codes that are used, with the node's clamp. */
 static waio_cuda_grid grid_of(const waio_node *node, const waio_value_params *p)
 {
@@ -40,28 +30,35 @@ done:
     return st;
 }
 
+static waio_status run_requantize(const waio_kernel *kernel, const waio_kernel_args *args)
+{
+    waio_status st = WAIO_OK;
+    waio_cuda_params in = waio_cuda_input_params(kernel, 0), out = waio_cuda_output_params(kernel);
+
+    CUDA_TRY(st, waio_cuda_requantize_q(args->output, args->input[0],
+                                        waio_cuda_output_count(kernel), &in, &out,
+                                        kernel->graph->requant, waio_cuda_stream(args->space)));
+done:
+    return st;
+}
+
 static waio_status run_dequantize(const waio_kernel *kernel, const waio_kernel_args *args)
 {
     waio_status st = WAIO_OK;
-    const waio_value *x = &kernel->graph->value[kernel->node->input[0]];
-    size_t count = (size_t)waio_shape_count(&kernel->out);
-    float scale = x->params.scale[0];
-    int32_t z = x->params.zero_point[0];
-    cudaStream_t stream = waio_cuda_stream(args->space);
+    waio_cuda_params in = waio_cuda_input_params(kernel, 0);
+    waio_cuda_finish finish = waio_cuda_finish_of(kernel, args);
 
-    if (x->type == WAIO_S8)
-        CUDA_TRY(st,
-                 waio_cuda_dequantize_qs8(args->output, args->input[0], count, scale, z, stream));
-    else
-        CUDA_TRY(st,
-                 waio_cuda_dequantize_qs16(args->output, args->input[0], count, scale, z, stream));
+    CUDA_TRY(st, waio_cuda_dequantize_q(args->output, args->input[0],
+                                        waio_cuda_output_count(kernel), &in, &finish,
+                                        waio_cuda_stream(args->space)));
 done:
     return st;
 }
 
 waio_status waio_cuda_create_quantize(waio_kernel *kernel)
 {
-    kernel->run = run_quantize;
+    bool codes = kernel->graph->value[kernel->node->input[0]].type != WAIO_F32;
+    kernel->run = codes ? run_requantize : run_quantize;
     return WAIO_OK;
 }
 

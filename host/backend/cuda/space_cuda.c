@@ -5,13 +5,12 @@
 
 #include <stdlib.h>
 
-#include "kernels/kernels.h"
-
-enum { BUFFERS = 2, ALIGNMENT = 256 };
+enum { BUFFERS = 2, ALIGNMENT = 256, FLAGS = 2 };
 
 struct waio_space {
     cudaStream_t work, way_up;
-    unsigned char *memory; /* activations, then scratch, then the input buffers */
+    unsigned char *memory; /* activations, then scratch, the input buffers, the flags */
+    int *flags, *seen;     /* on the device, in pinned memory */
     size_t scratch_at, input_bytes;
     unsigned char *host[BUFFERS], *device[BUFFERS];
     cudaEvent_t sent[BUFFERS], read[BUFFERS]; /* the host's may be filled, the device's too */
@@ -48,6 +47,8 @@ static void space_close(waio_space *space)
         if (space->host[i])
             (void)cudaFreeHost(space->host[i]);
     }
+    if (space->seen)
+        (void)cudaFreeHost(space->seen);
     if (space->memory)
         (void)cudaFree(space->memory);
     if (space->way_up)
@@ -76,7 +77,7 @@ static waio_status space_open(waio_space **out, const waio_space_plan *plan)
 {
     waio_status st = WAIO_OK;
     size_t input = rounded(plan->input), activations = rounded(plan->activations);
-    size_t scratch = rounded(plan->scratch), bytes = activations + scratch + BUFFERS * input;
+    size_t scratch = rounded(plan->scratch), flags_at = activations + scratch + BUFFERS * input;
     waio_space *space = calloc(1, sizeof *space);
 
     if (!space)
@@ -85,7 +86,10 @@ static waio_status space_open(waio_space **out, const waio_space_plan *plan)
     space->input_bytes = plan->input;
     CUDA_TRY(st, cudaStreamCreateWithFlags(&space->work, cudaStreamNonBlocking));
     CUDA_TRY(st, cudaStreamCreateWithFlags(&space->way_up, cudaStreamNonBlocking));
-    CUDA_TRY(st, cudaMalloc((void **)&space->memory, bytes));
+    CUDA_TRY(st, cudaMalloc((void **)&space->memory, flags_at + ALIGNMENT));
+    space->flags = (int *)(void *)(space->memory + flags_at);
+    CUDA_TRY(st, cudaHostAlloc((void **)&space->seen, FLAGS * sizeof(int), cudaHostAllocDefault));
+    CUDA_TRY(st, cudaMemsetAsync(space->flags, 0, FLAGS * sizeof(int), space->work));
     for (int i = 0; i < BUFFERS; i++)
         space->device[i] = space->memory + activations + scratch + (size_t)i * input;
     WAIO_TRY(st, open_buffers(space));
@@ -109,6 +113,16 @@ static void *space_scratch(const waio_space *space)
 cudaStream_t waio_cuda_stream(const waio_space *space)
 {
     return space->work;
+}
+
+unsigned *waio_cuda_overflow_flags(const waio_space *space)
+{
+    return (unsigned *)space->flags;
+}
+
+int *waio_cuda_lost_flag(const waio_space *space)
+{
+    return space->flags + 1;
 }
 
 waio_status waio_cuda_blas(cublasHandle_t *out, waio_space *space)
@@ -188,7 +202,13 @@ static waio_status space_download(waio_space *space, void *dst, const void *src,
     waio_status st = WAIO_OK;
 
     CUDA_TRY(st, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, space->work));
+    CUDA_TRY(st, cudaMemcpyAsync(space->seen, space->flags, FLAGS * sizeof(int),
+                                 cudaMemcpyDeviceToHost, space->work));
     CUDA_TRY(st, cudaStreamSynchronize(space->work));
+    if (space->seen[0] || space->seen[1]) {
+        CUDA_TRY(st, cudaMemsetAsync(space->flags, 0, FLAGS * sizeof(int), space->work));
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "cuda: a sum is more than its accumulator holds");
+    }
 done:
     return st;
 }
