@@ -173,6 +173,12 @@ static inline dim3 waio_grid(int64_t work)
     return dim3(waio_elementwise_blocks((size_t)work));
 }
 
+/* The same, but a thread for each piece of work. */
+static inline dim3 waio_whole_grid(int64_t work)
+{
+    return dim3((unsigned)((work + WAIO_ELEMENTWISE_THREADS - 1) / WAIO_ELEMENTWISE_THREADS));
+}
+
 /* A thread's first piece of work, and the distance to its next one. */
 static __device__ __forceinline__ uint32_t waio_first(void)
 {

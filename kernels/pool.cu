@@ -111,34 +111,36 @@ static __device__ __forceinline__ window window_at(const pool_shape &p, int axis
     return w;
 }
 
+/* Four blocks per multiprocessor: without a wish, ptxas squeezes some of them into 32 registers for
+ * sm_100 and sm_120, and spills. */
 template <class Rule, int N>
-static __global__ void __launch_bounds__(WAIO_ELEMENTWISE_THREADS)
+static __global__ void __launch_bounds__(WAIO_ELEMENTWISE_THREADS, 4)
     pool_kernel(typename Rule::type *dst, const typename Rule::type *src, uint32_t count,
                 pool_shape p, Rule rule)
 {
-    typedef waio_lanes<typename Rule::type, N> lanes;
+    const uint32_t i = waio_first();
+    const uint32_t pixel = i / p.groups, group = i - pixel * p.groups;
+    const uint32_t row = pixel / p.out_width, image = row / p.out_height;
+    const window wx = window_at(p, 1, (int32_t)(pixel - row * p.out_width), p.width);
+    const window wy = window_at(p, 0, (int32_t)(row - image * p.out_height), p.height);
+    const int32_t real = (wy.end - wy.begin) * (wx.end - wx.begin), cells = wy.cells * wx.cells;
+    typename Rule::sum sum[N];
+    waio_lanes<typename Rule::type, N> v;
 
-    for (uint32_t i = waio_first(); i < count; i += waio_step()) {
-        uint32_t pixel = i / p.groups, group = i - pixel * p.groups;
-        uint32_t row = pixel / p.out_width, image = row / p.out_height;
-        window wx = window_at(p, 1, (int32_t)(pixel - row * p.out_width), p.width);
-        window wy = window_at(p, 0, (int32_t)(row - image * p.out_height), p.height);
-        typename Rule::sum sum[N];
-        for (int k = 0; k < N; k++)
-            sum[k] = rule.begin();
-        for (int32_t y = wy.begin; y < wy.end; y++)
-            for (int32_t x = wx.begin; x < wx.end; x++) {
-                uint32_t cell = (image * p.height + y) * p.width + x;
-                lanes v = waio_load<N>(src + N * (cell * p.groups + group));
-                for (int k = 0; k < N; k++)
-                    rule.take(sum[k], v.v[k]);
-            }
-        lanes result;
-        int32_t real = (wy.end - wy.begin) * (wx.end - wx.begin);
-        for (int k = 0; k < N; k++)
-            result.v[k] = rule.finish(sum[k], real, wy.cells * wx.cells);
-        waio_store(dst + N * i, result);
-    }
+    if (i >= count)
+        return;
+    for (int k = 0; k < N; k++)
+        sum[k] = rule.begin();
+    for (int32_t y = wy.begin; y < wy.end; y++)
+        for (int32_t x = wx.begin; x < wx.end; x++) {
+            uint32_t cell = (image * p.height + y) * p.width + x;
+            v = waio_load<N>(src + N * (cell * p.groups + group));
+            for (int k = 0; k < N; k++)
+                rule.take(sum[k], v.v[k]);
+        }
+    for (int k = 0; k < N; k++)
+        v.v[k] = rule.finish(sum[k], real, cells);
+    waio_store(dst + N * i, v);
 }
 
 /* ---- launchers ---- */
@@ -187,9 +189,9 @@ static cudaError_t run(T *dst, const T *src, const waio_cuda_pool *p, const Rule
                         {p->stride[0], p->stride[1]},
                         {p->pad[0], p->pad[1], p->pad[2], p->pad[3]},
                         p->count_include_pad};
-    return waio_launch(by_four ? pool_kernel<Rule, 4> : pool_kernel<Rule, 1>, waio_grid(count),
-                       dim3(WAIO_ELEMENTWISE_THREADS), 0, stream, dst, src, (uint32_t)count, shape,
-                       rule);
+    return waio_launch(by_four ? pool_kernel<Rule, 4> : pool_kernel<Rule, 1>,
+                       waio_whole_grid(count), dim3(WAIO_ELEMENTWISE_THREADS), 0, stream, dst, src,
+                       (uint32_t)count, shape, rule);
 }
 
 extern "C" cudaError_t waio_cuda_pool_f32(float *dst, const float *src, const waio_cuda_pool *layer,
