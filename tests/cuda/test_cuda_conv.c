@@ -1,6 +1,6 @@
 /* Convolutions of 8-bit codes: windows, strides, dilations, pads, zero points in the padding,
  * channels of every number, groups, depthwise. */
-#include "layer.h"
+#include "cuda/layer.h"
 
 /* Rows and columns of the output follow from the image and as much padding behind as in front. */
 static int out_size(int in, int kernel, int stride, int dilation, int pad)

@@ -1,6 +1,6 @@
 /* Matrix products of 8-bit codes: every tile around its edges, all outputs and roundings, mixed
  * signs, zero points and codes at their ends, sums that overflow. */
-#include "layer.h"
+#include "cuda/layer.h"
 
 enum { ROUNDINGS = 4 };
 

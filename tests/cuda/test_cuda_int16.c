@@ -1,6 +1,6 @@
 /* Matrix products and convolutions of 16-bit activations with weights of 8 and 16 bits: exact at
  * the ends of all codes, sums of 32 and 64 bits, more products than one part of a sum holds. */
-#include "layer.h"
+#include "cuda/layer.h"
 
 static const waio_pack_types types[] = {WAIO_PACK_S16_S8, WAIO_PACK_S16_S16};
 
