@@ -14,7 +14,8 @@ if(NOT TARGET CUDA::cublas OR NOT CUDNN_INCLUDE OR NOT CUDNN_LIBRARY)
   return()
 endif()
 
-file(GLOB cuda_backend_sources CONFIGURE_DEPENDS host/backend/cuda/*.c)
+file(GLOB cuda_backend_sources CONFIGURE_DEPENDS host/backend/cuda/*.c
+  ${CMAKE_SOURCE_DIR}/kernels/*.c)
 add_library(waio_cuda MODULE ${cuda_backend_sources} $<TARGET_OBJECTS:waio_kernels>)
 target_include_directories(waio_cuda PRIVATE host ${CMAKE_SOURCE_DIR})
 target_include_directories(waio_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE})

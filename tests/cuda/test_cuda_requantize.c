@@ -28,7 +28,7 @@ static void fill(void *data, int bits, size_t count, uint32_t *seed)
             code = ends[device_random(seed) % 5];
             break;
         case 1:
-            code = (int32_t)(1u << (device_random(seed) % (uint32_t)bits)) / 2 * 3;
+            code = (int32_t)((1u << device_random(seed) % (uint32_t)bits) / 2 * 3);
             break;
         default:
             code = (int32_t)device_random(seed) >> (32 - bits);
