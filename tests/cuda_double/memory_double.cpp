@@ -99,14 +99,23 @@ cudaError_t cudaMalloc(void **pointer, size_t bytes)
         return double_result(cudaErrorMemoryAllocation);
     double_open_memory();
     *pointer = arena_allocate(bytes);
-    if (open_depth == 1) /* the arena may be new */
-        protect(PROT_READ | PROT_WRITE);
     double_close_memory();
     if (!*pointer)
         return double_result(cudaErrorMemoryAllocation);
     device_bytes += bytes;
     sizes[*pointer] = bytes;
     return double_result(cudaSuccess);
+}
+
+/* Freed memory is not used again soon; its pages would make every change of protection slower. */
+static void forget_pages(char *start, size_t bytes)
+{
+    enum : uintptr_t { PAGE = 4096 };
+    uintptr_t first = ((uintptr_t)start + PAGE - 1) / PAGE * PAGE;
+    uintptr_t end = ((uintptr_t)start + bytes) / PAGE * PAGE;
+
+    if (end > first)
+        madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
 }
 
 cudaError_t cudaFree(void *pointer)
@@ -118,6 +127,7 @@ cudaError_t cudaFree(void *pointer)
     double_drain_all(); /* it waits for the device */
     if (!arena_free(pointer))
         return double_result(cudaErrorInvalidValue);
+    forget_pages(static_cast<char *>(pointer), sizes[pointer]);
     device_bytes -= sizes[pointer];
     sizes.erase(pointer);
     return double_result((cudaError_t)call.fault);
@@ -236,6 +246,31 @@ cudaError_t cudaMemcpy(void *dst, const void *src, size_t bytes, enum cudaMemcpy
     if (!error && (!arena_holds(dst) || is_pinned(src, bytes)))
         double_drain(NULL);
     return double_result(error);
+}
+
+cudaError_t cudaMemcpy2DAsync(void *dst, size_t dst_pitch, const void *src, size_t src_pitch,
+                              size_t width, size_t height, enum cudaMemcpyKind kind,
+                              cudaStream_t stream)
+{
+    double_call call("cudaMemcpy2DAsync");
+
+    if (call.fault || double_sticky() || width == 0 || height == 0)
+        return double_result((cudaError_t)call.fault);
+    if (width > dst_pitch || width > src_pitch || kind != cudaMemcpyDeviceToDevice ||
+        !double_stream_lives(stream))
+        return double_result(cudaErrorInvalidValue);
+    cudaError_t error = check_copy(dst, src, width, kind);
+    if (!error)
+        error = check_copy(static_cast<char *>(dst) + (height - 1) * dst_pitch,
+                           static_cast<const char *>(src) + (height - 1) * src_pitch, width, kind);
+    if (error)
+        return double_result(error);
+    double_queue(stream, [=] {
+        for (size_t y = 0; y < height; y++)
+            copy_now(static_cast<char *>(dst) + y * dst_pitch,
+                     static_cast<const char *>(src) + y * src_pitch, width);
+    });
+    return double_result(cudaSuccess);
 }
 
 static void copy_3d_now(const struct cudaMemcpy3DParms *p)

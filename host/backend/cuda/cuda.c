@@ -12,8 +12,8 @@ typedef struct way {
 } way;
 
 static const way ways[WAIO_OP_COUNT] = {
-    [WAIO_OP_CONV2D] = {waio_cuda_create_conv2d, NULL},
-    [WAIO_OP_DENSE] = {waio_cuda_create_dense, NULL},
+    [WAIO_OP_CONV2D] = {waio_cuda_create_conv2d, waio_cuda_create_weighted},
+    [WAIO_OP_DENSE] = {waio_cuda_create_dense, waio_cuda_create_weighted},
     [WAIO_OP_BATCH_NORM] = {waio_cuda_create_batch_norm, NULL},
     [WAIO_OP_CLIP] = {waio_cuda_create_unary, waio_cuda_create_unary},
     [WAIO_OP_ADD] = {waio_cuda_create_binary, waio_cuda_create_binary},
