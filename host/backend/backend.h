@@ -101,4 +101,7 @@ extern const waio_backend *const waio_backends[];
  * name, WAIO_EUNSUPPORTED with one line if `cuda` was asked for and cannot run. */
 waio_status waio_backend_find(const waio_backend **out, const char *name);
 
+/* The device that `backend` runs on: a GPU's name and size; NULL: this machine's processor. */
+const char *waio_backend_device(const waio_backend *backend);
+
 #endif

@@ -33,3 +33,8 @@ waio_status waio_backend_find(const waio_backend **out, const char *name)
     return waio_error(WAIO_EUSAGE,
                       "backend \"%s\" is unknown; there are: auto, cpu, cuda, ref, null", name);
 }
+
+const char *waio_backend_device(const waio_backend *backend)
+{
+    return backend->memory ? waio_plugin_cuda_device() : NULL;
+}

@@ -164,7 +164,8 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa,
         compute != CUBLAS_COMPUTE_32I || m % 4 || k % 4 || lda % 4 || ldb % 4 || ldc % 4 ||
         (uintptr_t)a % 4 || (uintptr_t)b % 4 || (uintptr_t)c % 4)
         return CUBLAS_STATUS_NOT_SUPPORTED;
-    int32_t scale = *static_cast<const int32_t *>(alpha), keep = *static_cast<const int32_t *>(beta);
+    int32_t scale = *static_cast<const int32_t *>(alpha),
+            keep = *static_cast<const int32_t *>(beta);
     double_queue(handle->stream, [=] {
         if (operands_live(&p, a, b, c, 1, sizeof(int32_t)))
             multiply<int8_t, int64_t, int32_t>(&p, scale, static_cast<const int8_t *>(a),

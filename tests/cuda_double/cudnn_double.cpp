@@ -138,8 +138,9 @@ cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t conv,
         return CUDNN_STATUS_BAD_PARAM;
     if (mode != CUDNN_CROSS_CORRELATION || compute != CUDNN_DATA_FLOAT)
         return CUDNN_STATUS_NOT_SUPPORTED;
-    *conv = {{pad_h, pad_w},     {stride_h, stride_w}, {dilation_h, dilation_w}, 1,
-             CUDNN_DEFAULT_MATH, true};
+    *conv = {{pad_h, pad_w},           {stride_h, stride_w},
+             {dilation_h, dilation_w}, 1,
+             CUDNN_DEFAULT_MATH,       true};
     return CUDNN_STATUS_SUCCESS;
 }
 
@@ -197,10 +198,12 @@ static size_t workspace_of(const problem *p, cudnnConvolutionFwdAlgo_t algo)
                : 0;
 }
 
-cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(
-    cudnnHandle_t, const cudnnTensorDescriptor_t x, const cudnnFilterDescriptor_t w,
-    const cudnnConvolutionDescriptor_t conv, const cudnnTensorDescriptor_t y, const int asked,
-    int *returned, cudnnConvolutionFwdAlgoPerf_t *result)
+cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t, const cudnnTensorDescriptor_t x,
+                                                     const cudnnFilterDescriptor_t w,
+                                                     const cudnnConvolutionDescriptor_t conv,
+                                                     const cudnnTensorDescriptor_t y,
+                                                     const int asked, int *returned,
+                                                     cudnnConvolutionFwdAlgoPerf_t *result)
 {
     double_call call("cudnnGetConvolutionForwardAlgorithm_v7");
     problem p = {*x, *y, *w, *conv};
@@ -222,10 +225,12 @@ cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(
     return status;
 }
 
-cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(
-    cudnnHandle_t, const cudnnTensorDescriptor_t x, const cudnnFilterDescriptor_t w,
-    const cudnnConvolutionDescriptor_t conv, const cudnnTensorDescriptor_t y,
-    cudnnConvolutionFwdAlgo_t algo, size_t *bytes)
+cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t,
+                                                      const cudnnTensorDescriptor_t x,
+                                                      const cudnnFilterDescriptor_t w,
+                                                      const cudnnConvolutionDescriptor_t conv,
+                                                      const cudnnTensorDescriptor_t y,
+                                                      cudnnConvolutionFwdAlgo_t algo, size_t *bytes)
 {
     double_call call("cudnnGetConvolutionForwardWorkspaceSize");
     problem p = {*x, *y, *w, *conv};
@@ -247,9 +252,9 @@ static double sum_at(const problem *p, const float *x, const float *w, int n, in
             int ix = ox * p->conv.stride[1] - p->conv.pad[1] + kx * p->conv.dilation[1];
             if (iy < 0 || iy >= p->x.h || ix < 0 || ix >= p->x.w)
                 continue;
-            const float *pixel = x + (((size_t)n * (size_t)p->x.h + (size_t)iy) * (size_t)p->x.w +
-                                      (size_t)ix) *
-                                         (size_t)p->x.c;
+            const float *pixel =
+                x + (((size_t)n * (size_t)p->x.h + (size_t)iy) * (size_t)p->x.w + (size_t)ix) *
+                        (size_t)p->x.c;
             const float *tap =
                 w + (((size_t)k * (size_t)p->w.h + (size_t)ky) * (size_t)p->w.w + (size_t)kx) *
                         (size_t)p->w.c;
@@ -304,7 +309,8 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void *alpha,
         return CUDNN_STATUS_BAD_PARAM;
     double_queue(handle->stream, [=] {
         if (needed && double_device_range(workspace, needed))
-            memset(workspace, 0xAA, needed); /* it is the library's, whoever else thinks it is his */
+            memset(workspace, 0xAA,
+                   needed); /* it is the library's, whoever else thinks it is his */
         convolve(&p, static_cast<const float *>(x), static_cast<const float *>(w),
                  static_cast<float *>(y));
     });

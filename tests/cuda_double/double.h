@@ -1,5 +1,5 @@
-/* A double of the CUDA runtime, cuBLAS and cuDNN on the CPU: what the backend `cuda` calls, over the
- * emulator that runs the kernels. It is stricter than a device:
+/* A double of the CUDA runtime, cuBLAS and cuDNN on the CPU: what the backend `cuda` calls, over
+ * the emulator that runs the kernels. It is stricter than a device:
  *
  *   - Work is queued and runs when somebody waits for it, and no more of it than he waits for.
  *   - The host cannot read device memory; only running work can. New memory holds 0xFF.
@@ -11,10 +11,11 @@
  *   WAIO_DOUBLE_FAULT   function:nth:code or *:nth:code, the nth call (of any of them) fails with
  *                       this code of the runtime's; 700 and 719 stay. Of the libraries' functions 2
  *                       becomes their code for memory, others that for failed execution.
- *   WAIO_DOUBLE_DEVICE  sm_75, sm_80, sm_86 (default), sm_120; none; nodriver; old (a driver of 12.0)
- *   WAIO_DOUBLE_MEMORY  bytes that the device has
+ *   WAIO_DOUBLE_TRACE   set: says which function the fault has met
+ *   WAIO_DOUBLE_DEVICE  sm_75, sm_80, sm_86 (default), sm_120; none; nodriver; old (a driver
+ * of 12.0) WAIO_DOUBLE_MEMORY  bytes that the device has
  *
- * A test finds the functions below through dlsym. */
+ * A test finds `double_controls` through dlsym. */
 #ifndef WAIO_TESTS_DOUBLE_H
 #define WAIO_TESTS_DOUBLE_H
 
@@ -24,17 +25,20 @@
 extern "C" {
 #endif
 
-/* What is alive: bytes of the device, of pinned memory, and streams, events, handles, descriptors. */
+/* What is alive: bytes of the device, of pinned memory, and streams, events, handles, descriptors.
+ */
 typedef struct double_live {
     size_t device_bytes, pinned_bytes;
     int objects;
 } double_live;
-void double_count_live(double_live *out);
 
-/* Calls so far that a fault could have met. */
-long double_calls(void);
-/* Makes nothing wait for cudaStreamSynchronize any more: what forgetting it looks like. */
-void double_forget_synchronisation(int on);
+typedef struct double_table {
+    void (*count_live)(double_live *out);
+    long (*calls)(void); /* so far, that a fault could have met */
+    /* Makes synchronisation wait for nothing: what forgetting it looks like. */
+    void (*forget_synchronisation)(int on);
+} double_table;
+extern const double_table double_controls;
 
 #ifdef __cplusplus
 }

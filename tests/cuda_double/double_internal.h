@@ -9,6 +9,11 @@
 #include "cuda_double/double.h"
 #include "cuda_emulation/emulator_internal.h"
 
+/* ---- what double_controls holds ---- */
+
+void double_count_live(double_live *out);
+void double_forget_synchronisation(int on);
+
 /* ---- faults_double.cpp ---- */
 
 /* Taken by every entry: the lock, and the code that this call fails with, 0 for none. */
@@ -22,6 +27,7 @@ class double_call
     std::lock_guard<std::recursive_mutex> guard;
 };
 
+int double_objects(void);
 /* An object (a stream, a handle, ...) has come or gone. */
 void double_count_object(int change);
 const char *double_device_name(void); /* WAIO_DOUBLE_DEVICE */
@@ -45,7 +51,8 @@ cudaError_t double_result(cudaError_t error);
 /* While work runs, device memory can be read and written. */
 void double_open_memory(void);
 void double_close_memory(void);
-/* Whether the bytes are inside one live allocation of the device; work that finds them gone fails. */
+/* Whether the bytes are inside one live allocation of the device; work that finds them gone fails.
+ */
 bool double_device_range(const void *p, size_t bytes);
 /* Bytes of the device that a library's handle takes; false if there are not that many. */
 bool double_hold(size_t bytes);

@@ -41,11 +41,13 @@ double_call::double_call(const char *function) : fault(0), guard(lock)
     if (of_function != plan.nth)
         return;
     fault = plan.code;
+    if (getenv("WAIO_DOUBLE_TRACE"))
+        fprintf(stderr, "double: %s fails with %d\n", function, fault);
     if (fault == cudaErrorIllegalAddress || fault == cudaErrorLaunchFailure)
         double_fail((cudaError_t)fault);
 }
 
-long double_calls(void)
+static long calls_so_far(void)
 {
     return calls;
 }
@@ -61,8 +63,10 @@ const char *double_device_name(void)
     return name ? name : "sm_86";
 }
 
-int double_objects(void);
 int double_objects(void)
 {
     return objects;
 }
+
+const double_table double_controls = {double_count_live, calls_so_far,
+                                      double_forget_synchronisation};

@@ -14,8 +14,6 @@ static std::map<const char *, size_t> pinned;
 static size_t pinned_bytes, held, device_bytes;
 static int open_depth;
 
-int double_objects(void);
-
 void double_count_live(double_live *out)
 {
     *out = {device_bytes + held, pinned_bytes, double_objects()};
@@ -210,8 +208,7 @@ static void queue_copy(void *dst, const void *src, size_t bytes, cudaStream_t st
     if (arena_holds(dst) && !arena_holds(src) && !is_pinned(src, bytes)) {
         const char *from = static_cast<const char *>(src);
         std::vector<char> staged(from, from + bytes);
-        double_queue(stream,
-                     [dst, staged] { copy_now(dst, staged.data(), staged.size()); });
+        double_queue(stream, [dst, staged] { copy_now(dst, staged.data(), staged.size()); });
         return;
     }
     double_queue(stream, [dst, src, bytes] { copy_now(dst, src, bytes); });
@@ -277,10 +274,10 @@ static void copy_3d_now(const struct cudaMemcpy3DParms *p)
 {
     for (size_t z = 0; z < p->extent.depth; z++)
         for (size_t y = 0; y < p->extent.height; y++) {
-            const char *src = static_cast<const char *>(p->srcPtr.ptr) +
-                              ((z + p->srcPos.z) * p->srcPtr.ysize + y + p->srcPos.y) *
-                                  p->srcPtr.pitch +
-                              p->srcPos.x;
+            const char *src =
+                static_cast<const char *>(p->srcPtr.ptr) +
+                ((z + p->srcPos.z) * p->srcPtr.ysize + y + p->srcPos.y) * p->srcPtr.pitch +
+                p->srcPos.x;
             char *dst = static_cast<char *>(p->dstPtr.ptr) +
                         ((z + p->dstPos.z) * p->dstPtr.ysize + y + p->dstPos.y) * p->dstPtr.pitch +
                         p->dstPos.x;
@@ -380,7 +377,7 @@ cudaError_t cudaRuntimeGetVersion(int *version)
 cudaError_t cudaSetDevice(int device)
 {
     double_call call("cudaSetDevice");
-    return double_result(call.fault     ? (cudaError_t)call.fault
+    return double_result(call.fault    ? (cudaError_t)call.fault
                          : device != 0 ? cudaErrorInvalidDevice
                                        : cudaSuccess);
 }

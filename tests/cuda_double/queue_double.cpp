@@ -334,7 +334,8 @@ cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 block, void *
     if (error)
         return double_result(error);
     launch_arguments copy = copy_arguments(function, args);
-    double_queue(stream, [function, copy, shape]() mutable { run_kernel(function, &copy, &shape); });
+    double_queue(stream,
+                 [function, copy, shape]() mutable { run_kernel(function, &copy, &shape); });
     return double_result(cudaSuccess);
 }
 

@@ -119,7 +119,8 @@ bool emulator_run(emulated_thunk thunk, const void *function, void **args,
                   const launch_shape *shape);
 /* ---- launch.cpp ---- */
 
-/* Whether the kernel is known and the device has what the launch asks for; if not, with a message. */
+/* Whether the kernel is known and the device has what the launch asks for; if not, with a message.
+ */
 cudaError_t launch_check(const void *function, const launch_shape *shape);
 bool launch_run(const void *function, void **args, const launch_shape *shape);
 /* Sizes of a known kernel's parameters, 0 after the last. */

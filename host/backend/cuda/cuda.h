@@ -101,7 +101,8 @@ struct waio_kernel {
  * failure `state` is freed by the caller as after a success. */
 typedef waio_status waio_cuda_create(waio_kernel *kernel);
 
-/* What a file has to make kernels of, for floats and for codes (a node that reads or writes some). */
+/* What a file has to make kernels of, for floats and for codes (a node that reads or writes some).
+ */
 waio_cuda_create waio_cuda_create_conv2d, waio_cuda_create_dense; /* floats */
 waio_cuda_create waio_cuda_create_weighted;                       /* codes */
 waio_cuda_create waio_cuda_create_quantize, waio_cuda_create_dequantize;

@@ -45,9 +45,9 @@ static waio_status look_at_device(void)
     CUDA_TRY(st, cudaSetDevice(0));
     CUDA_TRY(st, cudaGetDeviceProperties(&properties, 0));
     device = (waio_cuda_gpu){.major = properties.major,
-                                .minor = properties.minor,
-                                .processors = properties.multiProcessorCount,
-                                .memory = properties.totalGlobalMem};
+                             .minor = properties.minor,
+                             .processors = properties.multiProcessorCount,
+                             .memory = properties.totalGlobalMem};
     snprintf(device.text, sizeof device.text, "%.100s, sm_%d%d, %d multiprocessors, %.1f GiB",
              properties.name, device.major, device.minor, device.processors,
              (double)device.memory / (double)(1 << 30));
@@ -70,9 +70,7 @@ waio_status waio_cuda_start(void)
     CUDA_TRY(st, cudaFree(NULL)); /* makes the context: the last thing that can be missing */
     started = true;
 done:
-    if (st != WAIO_OK)
-        st = waio_error(WAIO_EUNSUPPORTED, "%s", waio_error_message());
-    return st;
+    return st == WAIO_OK ? st : WAIO_EUNSUPPORTED; /* with the message that is there */
 }
 
 waio_status waio_cuda_shape_handle(cudnnHandle_t *out)

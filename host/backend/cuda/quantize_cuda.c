@@ -48,9 +48,9 @@ static waio_status run_dequantize(const waio_kernel *kernel, const waio_kernel_a
     waio_cuda_params in = waio_cuda_input_params(kernel, 0);
     waio_cuda_finish finish = waio_cuda_finish_of(kernel, args);
 
-    CUDA_TRY(st, waio_cuda_dequantize_q(args->output, args->input[0],
-                                        waio_cuda_output_count(kernel), &in, &finish,
-                                        waio_cuda_stream(args->space)));
+    CUDA_TRY(st,
+             waio_cuda_dequantize_q(args->output, args->input[0], waio_cuda_output_count(kernel),
+                                    &in, &finish, waio_cuda_stream(args->space)));
 done:
     return st;
 }

@@ -93,14 +93,14 @@ static waio_status fill_block(void *block, waio_pack *pack, const waio_kernel *k
     if (!multiplier || !real)
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
     fill_multipliers(multiplier, real, kernel);
-    waio_pack_fill(pack, block,
-                   &(waio_pack_source){
-                       .weight = weight,
-                       .bias_32 = bias && bias->type == WAIO_S32 ? bias->codes : NULL,
-                       .bias_64 = bias && bias->type == WAIO_S64 ? bias->codes : NULL,
-                       .x_zero = graph->value[node->input[0]].params.zero_point[0],
-                       .multiplier = multiplier,
-                       .real = real});
+    waio_pack_fill(
+        pack, block,
+        &(waio_pack_source){.weight = weight,
+                            .bias_32 = bias && bias->type == WAIO_S32 ? bias->codes : NULL,
+                            .bias_64 = bias && bias->type == WAIO_S64 ? bias->codes : NULL,
+                            .x_zero = graph->value[node->input[0]].params.zero_point[0],
+                            .multiplier = multiplier,
+                            .real = real});
 done:
     free(multiplier);
     free(real);
@@ -164,23 +164,24 @@ static waio_status run_weighted(const waio_kernel *kernel, const waio_kernel_arg
                                        pixels, cudaMemcpyDeviceToDevice, stream));
         x = scratch;
     }
-    waio_cuda_layer layer = {
-        .pack = k->pack,
-        .packed = args->input[1],
-        .x = x,
-        .x_pitch = (int64_t)(k->pitch_bytes / element),
-        .y = args->output,
-        .y_pitch = k->pack.shape.oc,
-        .output = WAIO_CUDA_CODES,
-        .rounding = kernel->graph->requant,
-        .sums_64 = k->sums_64,
-        .zero_point = out.zero_point,
-        .lo = out.lo,
-        .hi = out.hi,
-        .flags = waio_cuda_overflow_flags(args->space),
-        .workspace = waio_cuda_workspace_bytes(&k->pack) ? scratch + rounded(k->pitched_bytes) : NULL,
-        .device = {gpu->processors, 100 * gpu->major + 10 * gpu->minor},
-        .tile = WAIO_CUDA_TILE_AUTO};
+    waio_cuda_layer layer = {.pack = k->pack,
+                             .packed = args->input[1],
+                             .x = x,
+                             .x_pitch = (int64_t)(k->pitch_bytes / element),
+                             .y = args->output,
+                             .y_pitch = k->pack.shape.oc,
+                             .output = WAIO_CUDA_CODES,
+                             .rounding = kernel->graph->requant,
+                             .sums_64 = k->sums_64,
+                             .zero_point = out.zero_point,
+                             .lo = out.lo,
+                             .hi = out.hi,
+                             .flags = waio_cuda_overflow_flags(args->space),
+                             .workspace = waio_cuda_workspace_bytes(&k->pack)
+                                              ? scratch + rounded(k->pitched_bytes)
+                                              : NULL,
+                             .device = {gpu->processors, 100 * gpu->major + 10 * gpu->minor},
+                             .tile = WAIO_CUDA_TILE_AUTO};
     WAIO_TRY(st, launch(kernel, &layer, stream));
 done:
     return st;

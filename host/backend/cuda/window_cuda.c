@@ -135,8 +135,8 @@ static waio_status run_softmax(const waio_kernel *kernel, const waio_kernel_args
                                          waio_cuda_lost_flag(args->space), stream));
     } else {
         waio_cuda_finish finish = waio_cuda_finish_of(kernel, args);
-        CUDA_TRY(st, waio_cuda_softmax_f32(args->output, args->input[0], rows, width, &finish,
-                                           stream));
+        CUDA_TRY(st,
+                 waio_cuda_softmax_f32(args->output, args->input[0], rows, width, &finish, stream));
     }
 done:
     return st;

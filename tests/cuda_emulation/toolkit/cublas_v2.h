@@ -1,5 +1,5 @@
-/* The part of cuBLAS's C interface that waio uses, for builds without the toolkit; the device double
- * implements it. Names and codes are the toolkit's. */
+/* The part of cuBLAS's C interface that waio uses, for builds without the toolkit; the device
+ * double implements it. Names and codes are the toolkit's. */
 #ifndef WAIO_TESTS_CUBLAS_V2_H
 #define WAIO_TESTS_CUBLAS_V2_H
 

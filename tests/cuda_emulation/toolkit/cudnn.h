@@ -1,5 +1,5 @@
-/* The part of cuDNN's C interface that waio uses, for builds without it; the device double implements
- * it. Names and codes are cuDNN's. */
+/* The part of cuDNN's C interface that waio uses, for builds without it; the device double
+ * implements it. Names and codes are cuDNN's. */
 #ifndef WAIO_TESTS_CUDNN_H
 #define WAIO_TESTS_CUDNN_H
 
