@@ -131,7 +131,7 @@ cudaError_t waio_cuda_squared_errors(double *errors, void *scratch, const float 
  *
  * Results in codes equal the reference's bit for bit. Results in floats are the same in every
  * launch; ops that sum or take exponentials round differently than the reference does, and say how
- * much. */
+ * much, in eps = 2^-23. */
 
 enum { WAIO_CUDA_MAX_RANK = 6 };
 
@@ -163,10 +163,10 @@ typedef struct waio_cuda_params {
 /* The finish alone: clip and ReLU. */
 cudaError_t waio_cuda_clip_f32(float *dst, const float *src, size_t count,
                                const waio_cuda_finish *finish, cudaStream_t stream);
-/* Off by at most 4 eps of the result. */
+/* Off by at most 2 eps of the result. */
 cudaError_t waio_cuda_logistic_f32(float *dst, const float *src, size_t count,
                                    const waio_cuda_finish *finish, cudaStream_t stream);
-/* The last dimension has `channels`, as have gamma to variance. Off by at most 4 eps of |x - mean|
+/* The last dimension has `channels`, as have gamma to variance. Off by at most 3 eps of |x - mean|
  * times the factor plus |beta|. */
 typedef struct waio_cuda_batch_norm {
     int64_t count, channels;
@@ -230,8 +230,8 @@ typedef struct waio_cuda_pool {
     int pad[4];                             /* top, left, bottom, right; less than the kernel */
     bool count_include_pad;                 /* averages divide by all cells in the padded image */
 } waio_cuda_pool;
-/* Averages of n cells are off by at most n eps of the mean size of the cells; the maximum is exact
- * and NaN where one of the cells is. */
+/* Averages are off by at most 1 eps of the mean size of the cells; the maximum is exact, and NaN
+ * where one of the cells is. */
 cudaError_t waio_cuda_pool_f32(float *dst, const float *src, const waio_cuda_pool *layer,
                                const waio_cuda_finish *finish, cudaStream_t stream);
 cudaError_t waio_cuda_pool_q(void *dst, const void *src, const waio_cuda_pool *layer,
@@ -244,7 +244,7 @@ typedef struct waio_cuda_reduce {
     waio_cuda_shape in;
     unsigned axes; /* bit i: dimension i is summed over */
 } waio_cuda_reduce;
-/* Off by at most n / 32 + 16 eps of the sum of n sizes (divided by n for means). */
+/* Off by at most 1 eps of the sum (the mean) of the numbers' sizes. */
 cudaError_t waio_cuda_reduce_f32(float *dst, const float *src, const waio_cuda_reduce *layer,
                                  const waio_cuda_finish *finish, cudaStream_t stream);
 /* params: of the input, of the result. `lost`, a device word or NULL, becomes 1 if a sum of codes
@@ -291,7 +291,7 @@ cudaError_t waio_cuda_transpose_q(void *dst, const void *src, const waio_cuda_tr
 
 /* ---- softmax over the last dimension: softmax.cu ---- */
 
-/* Off by at most 16 eps and width / 64 eps of the result. */
+/* Off by at most 4 eps of the result. */
 cudaError_t waio_cuda_softmax_f32(float *dst, const float *src, int64_t rows, int64_t width,
                                   const waio_cuda_finish *finish, cudaStream_t stream);
 /* What waio_refq_softmax_fill makes for the input's scale; laid out as there. */

@@ -107,7 +107,8 @@ template <class T> static inline bool waio_by_four(const T *p)
 /* ---- sums ----
  * A float sum and what its roundings have lost so far (Knuth's two-sum): as good as one of twice
  * the precision. An infinite sum has lost nothing. */
-struct waio_sum_f32 {
+struct __align__(8) waio_sum_f32
+{
     float sum, lost;
 
     __device__ void add(float x)

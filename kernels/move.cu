@@ -190,17 +190,12 @@ static void gather_nothing(gather_shape *s)
     }
 }
 
-/* Whether lanes of four stay together: the last dimension is whole and dense. */
+/* Whether lanes of four stay together: along the last dimension, and then in all steps. */
 static bool gathers_by_four(const gather_shape *s)
 {
     const int last = WAIO_CUDA_MAX_RANK - 1;
-
-    if (s->dim[last] % 4 || s->before[last] || s->size[last] != s->dim[last] || s->step[last] != 1)
-        return false;
-    for (int d = 0; d < last; d++)
-        if (s->step[d] % 4)
-            return false;
-    return true;
+    return s->dim[last] % 4 == 0 && s->before[last] % 4 == 0 && s->size[last] % 4 == 0 &&
+           s->step[last] == 1;
 }
 
 template <class Rule, class T>
@@ -214,6 +209,7 @@ static cudaError_t gather(T *dst, const T *src, gather_shape s, T fill, const Ru
         return cudaErrorInvalidValue;
     if (by_four) {
         s.dim[WAIO_CUDA_MAX_RANK - 1] /= 4;
+        s.before[WAIO_CUDA_MAX_RANK - 1] /= 4;
         s.size[WAIO_CUDA_MAX_RANK - 1] /= 4;
         for (int d = 0; d < WAIO_CUDA_MAX_RANK - 1; d++)
             s.step[d] /= 4;

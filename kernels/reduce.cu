@@ -88,7 +88,8 @@ static __global__ void __launch_bounds__(REDUCE_LANES *REDUCE_WARPS)
     const uint32_t warp = threadIdx.x / REDUCE_LANES, lane = threadIdx.x % REDUCE_LANES;
     const uint32_t slice = ACROSS ? warp : lane, result = ACROSS ? lane : warp;
     const uint32_t output = blockIdx.x * results + result;
-    WAIO_SHARED(typename Rule::sum, shared); /* one per thread, slice by slice */
+    const uint32_t to_next_slice = ACROSS ? REDUCE_LANES : 1; /* in threads */
+    WAIO_SHARED(typename Rule::sum, shared);                  /* one per thread */
     typename Rule::sum sum = {};
 
     if (output < outputs) {
@@ -96,12 +97,12 @@ static __global__ void __launch_bounds__(REDUCE_LANES *REDUCE_WARPS)
         for (uint32_t i = slice; i < cells; i += slices)
             sum.add(x[summed.offset(i)]);
     }
-    shared[slice * results + result] = sum;
+    shared[threadIdx.x] = sum;
     for (uint32_t half = slices / 2; half > 0; half /= 2) {
         __syncthreads();
         if (slice < half) {
-            sum.add(shared[(slice + half) * results + result]);
-            shared[slice * results + result] = sum;
+            sum.add(shared[threadIdx.x + half * to_next_slice]);
+            shared[threadIdx.x] = sum;
         }
     }
     if (slice == 0 && output < outputs)

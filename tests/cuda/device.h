@@ -42,6 +42,9 @@ enum { DEVICE_SCHEDULES = 2 };
 enum { DEVICE_SCHEDULES = 4 };
 #endif
 
+/* For kernels whose threads never meet: two orders will do. */
+enum { DEVICE_FEW_SCHEDULES = DEVICE_SCHEDULES < 2 ? DEVICE_SCHEDULES : 2 };
+
 /* Schedule 0 to DEVICE_SCHEDULES - 1: forward, a random one, reverse, another random one. */
 static inline void device_use_schedule(int number)
 {

@@ -35,6 +35,7 @@ struct layer_case {
     double (*terms)(const layer_case *c, float *const *src, size_t i);
     float spread; /* floats lie in (-spread, spread) */
     bool special; /* some are infinite or NaN */
+    bool highest; /* all codes are the highest */
     bool once;    /* large ones: aligned, without the finishes */
     cudaError_t (*launch)(const layer_case *c, void *dst, const void *const *src,
                           const waio_cuda_finish *finish, const waio_cuda_params *params);
@@ -66,14 +67,15 @@ static inline void layer_fill_f32(float *x, size_t count, const layer_case *c, u
 }
 
 /* A quarter of the codes are the extremes. */
-static inline void layer_fill_codes(void *codes, size_t count, waio_type type, uint32_t *seed)
+static inline void layer_fill_codes(void *codes, size_t count, waio_type type, bool highest,
+                                    uint32_t *seed)
 {
     int32_t half = type == WAIO_S8 ? 128 : 32768;
 
     for (size_t i = 0; i < count; i++) {
         uint32_t draw = device_random(seed);
         int32_t code = (int32_t)(draw >> 8) % (2 * half) - half;
-        code = draw % 8 == 0 ? -half : draw % 8 == 1 ? half - 1 : code;
+        code = highest || draw % 8 == 1 ? half - 1 : draw % 8 == 0 ? -half : code;
         if (type == WAIO_S8)
             ((int8_t *)codes)[i] = (int8_t)code;
         else
@@ -272,7 +274,7 @@ static inline void layer_check(layer_case *c)
         if (c->type == WAIO_F32)
             layer_fill_f32(src[i], count, c, &seed);
         else
-            layer_fill_codes(src[i], count, c->type, &seed);
+            layer_fill_codes(src[i], count, c->type, c->highest, &seed);
     }
     c->node.clamp = WAIO_NO_CLAMP;
     for (int aligned = c->once ? 1 : 0; aligned < 2; aligned++)

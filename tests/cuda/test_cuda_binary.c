@@ -76,6 +76,31 @@ static void test_params(void)
                 }
 }
 
+/* Results that use the whole range, so that what little the roundings differ by is seen: all pairs
+ * of codes of 8 bits (in random order), many of 16. */
+static void test_many(void)
+{
+    static const float scale[2][3] = {{0.0371f, 0.0213f, 0.0587f}, {7.1e-4f, 8.9e-4f, 0.0191f}};
+    static const float sum_scale[2][3] = {{0.0371f, 0.0213f, 0.0587f}, {7.1e-4f, 8.9e-4f, 1.7e-3f}};
+    static const int32_t zero_point[3] = {-3, 7, 1};
+#ifdef WAIO_TEST_CHECKED
+    waio_shape shape = WAIO_SHAPE(1, 1024);
+#else
+    waio_shape shape = WAIO_SHAPE(1, 65536);
+#endif
+
+    for (size_t op = 0; op < sizeof ops / sizeof *ops; op++)
+        for (int type = WAIO_S8; type <= WAIO_S16; type++)
+            for (int requant = 0; requant < 4; requant++) {
+                layer_case c = case_of(ops[op], (waio_type)type, shape, shape);
+                bool sum = ops[op] != WAIO_OP_MUL;
+                use_params(&c, (sum ? sum_scale : scale)[type == WAIO_S16], zero_point);
+                c.requant = (waio_requant)requant;
+                c.once = true;
+                layer_check(&c);
+            }
+}
+
 static void test_sizes(void)
 {
     static const int64_t sizes[] = {1, 3, 17, 255, 256, 257, 1023, 1025};
@@ -86,7 +111,8 @@ static void test_sizes(void)
 
 static void test_broadcasts(void)
 {
-    test_shapes(WAIO_SHAPE(2, 3, 5, 8), WAIO_SHAPE(8));          /* a number per channel */
+    test_shapes(WAIO_SHAPE(2, 3, 5, 8), WAIO_SHAPE(8)); /* a number per channel */
+    test_shapes(WAIO_SHAPE(2, 6), WAIO_SHAPE(6));
     test_shapes(WAIO_SHAPE(17), WAIO_SHAPE(2, 3, 17));           /* on the left, odd */
     test_shapes(WAIO_SHAPE(2, 3, 4, 4), (waio_shape){0, {0}});   /* a scalar */
     test_shapes((waio_shape){0, {0}}, (waio_shape){0, {0}});     /* two of them */
@@ -155,6 +181,7 @@ int main(void)
         test_in_place();
     }
     test_params();
+    test_many();
     test_refusals();
     return device_end();
 }

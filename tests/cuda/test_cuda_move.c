@@ -24,7 +24,7 @@ static cudaError_t launch_concat(const layer_case *c, void *dst, const void *con
 static layer_case concat_of(waio_type type, waio_shape shape, int axis, const int64_t part[4],
                             bool constant)
 {
-    static const float scales[] = {0.02f, 0.05f, 0.02f, 0.013f, 0.02f};
+    static const float scales[] = {0.02f, 0.05f, 0.01f, 0.013f};
     layer_case c = {.node = {.op = WAIO_OP_CONCAT, .axis = {axis}},
                     .out = shape,
                     .type = type,
@@ -118,6 +118,9 @@ static void test_pad(void)
     test_pad_of(WAIO_SHAPE(2, 257), (waio_pad_params){.before = {0, 300}, .after = {0, 1}});
     test_pad_of(WAIO_SHAPE(2, 2, 1, 3, 2, 4),
                 (waio_pad_params){.before = {0, 1, 2, 0, 1}, .after = {0, 1, 0, 3, 1}});
+    test_pad_of(WAIO_SHAPE(3), (waio_pad_params){.after = {1}});
+    test_pad_of(WAIO_SHAPE(1, 4), (waio_pad_params){.before = {0, 1}, .after = {0, 3}});
+    test_pad_of(WAIO_SHAPE(3, 8), (waio_pad_params){.before = {0, 4}, .after = {0, 8}});
     test_pad_of(WAIO_SHAPE(1, 7), (waio_pad_params){.value = 0});
 }
 

@@ -95,6 +95,7 @@ static void test_large(void)
     layer_check(&c);
     c = case_of(WAIO_OP_AVG_POOL, WAIO_S16, WAIO_SHAPE(1, 300, 300, 1),
                 (waio_pool_params){{300, 300}, {1, 1}, {0, 0, 0, 0}, false});
+    c.highest = true;
     layer_check(&c);
 }
 

@@ -164,7 +164,7 @@ static void test_refusals(void)
 int main(void)
 {
     device_begin();
-    for (int schedule = 0; schedule < DEVICE_SCHEDULES; schedule++) {
+    for (int schedule = 0; schedule < DEVICE_FEW_SCHEDULES; schedule++) {
         device_use_schedule(schedule);
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
             for (size_t o = 0; o < sizeof offsets / sizeof *offsets; o++)

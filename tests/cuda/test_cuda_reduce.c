@@ -105,6 +105,37 @@ static void test_lost_digits(void)
     CHECK(got == COUNT - 64, "%.9g", (double)got);
 }
 
+/* Infinite sums are infinite, though what they lost is not a number. */
+static void test_special(void)
+{
+    static const float rows[4][3] = {
+        {1, INFINITY, 2}, {-INFINITY, 1, 3e38f}, {INFINITY, 1, -INFINITY}, {1, NAN, 2}};
+    const float want[4] = {INFINITY, -INFINITY, NAN, NAN};
+    waio_cuda_reduce layer = {.in = {2, {4, 3}}, .axes = 2};
+    float got[4];
+
+    float *src = device_copy(rows, sizeof rows, 0), *dst = device_new(sizeof got, 0);
+    CHECK_CUDA(waio_cuda_reduce_f32(dst, src, &layer, &layer_keep, NULL));
+    device_take(got, dst, sizeof got, 0);
+    device_free(src, 0);
+    for (int i = 0; i < 4; i++)
+        CHECK(got[i] == want[i] || (got[i] != got[i] && want[i] != want[i]), "row %d: %g", i,
+              (double)got[i]);
+}
+
+/* A ratio of scales that leaves no shift for the division by the number of cells. */
+static void test_small_ratio(void)
+{
+    for (int type = WAIO_S8; type <= WAIO_S16; type++)
+        for (int requant = 0; requant < 4; requant++) {
+            layer_case c = case_of(WAIO_OP_MEAN, (waio_type)type, WAIO_SHAPE(2, 100, 3), 0x2);
+            c.scale[0] = 1e-6f;
+            c.scale[1] = 200;
+            c.requant = (waio_requant)requant;
+            layer_check(&c);
+        }
+}
+
 static int take_lost(void)
 {
     int value = -1, zero = 0;
@@ -169,6 +200,8 @@ int main(void)
     }
     test_roundings(WAIO_SHAPE(2, 6, 7, 33), 0x6);
     test_roundings(WAIO_SHAPE(5, 3, 77), 0x4);
+    test_special();
+    test_small_ratio();
     CHECK(take_lost() == 0, "nothing was lost");
     test_overflow();
     test_refusals();

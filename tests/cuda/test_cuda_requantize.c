@@ -92,7 +92,7 @@ int main(void)
     uint32_t seed = 11;
 
     device_begin();
-    for (int schedule = 0; schedule < DEVICE_SCHEDULES; schedule++) {
+    for (int schedule = 0; schedule < DEVICE_FEW_SCHEDULES; schedule++) {
         device_use_schedule(schedule);
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
             for (int i = 0; i < 3; i++)

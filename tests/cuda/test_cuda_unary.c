@@ -183,7 +183,7 @@ static void test_retype(bool widen, waio_requant requant)
             codes};
         params[i] = layer_params(&t[i]);
     }
-    layer_fill_codes(codes, COUNT, t[0].type, &seed);
+    layer_fill_codes(codes, COUNT, t[0].type, false, &seed);
     CHECK_OK(waio_refq_run(&(waio_refq_call){
         .node = &node, .requant = requant, .in = t, .out = t[1], .result = want}));
     size_t in_bytes = COUNT * waio_type_bytes(t[0].type),
