@@ -135,7 +135,8 @@ cudaError_t waio_cuda_squared_errors(double *errors, void *scratch, const float 
 typedef enum waio_cuda_output { WAIO_CUDA_CODES, WAIO_CUDA_FLOAT, WAIO_CUDA_SUMS } waio_cuda_output;
 
 /* Rows and columns of the output that one block of threads computes; AUTO chooses by their number
- * and the device. Results do not depend on it. 16 bits have one tile. */
+ * and the device. Results do not depend on it. 16 bits have one tile; sums, and codes by
+ * WAIO_REQUANT_FLOAT, have no 256X128 and take the next. */
 typedef enum waio_cuda_tile {
     WAIO_CUDA_TILE_AUTO,
     WAIO_CUDA_TILE_64X64,
