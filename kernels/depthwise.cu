@@ -228,7 +228,7 @@ static __device__ __forceinline__ void window_16(const depthwise_view &v,
 static __device__ __forceinline__ int16_t depthwise_code_16(const waio_output_view &out,
                                                             int64_t sum, int at)
 {
-    waio_check_sum_64(out, sum);
+    sum = waio_check_sum_64(out, sum);
     int code = out.rounding == WAIO_REQUANT_FLOAT
                    ? waio_multiply_by_real(sum, out.real[at])
                    : waio_requantize_64(out, sum, out.multiplier[at]);

@@ -147,10 +147,14 @@ struct waio_origin {
     int group;
 };
 
-template <class Tile> static __device__ __forceinline__ waio_origin waio_origin_of(void)
+/* Blocks go through the columns first: those that run together then share rows of A, which is the
+ * larger operand, and all of B stays in L2. */
+template <class Tile> static __device__ __forceinline__ waio_origin waio_origin_of(int columns)
 {
     int warp = (int)threadIdx.x / 32;
-    return {(int)blockIdx.x * Tile::ROWS, (int)blockIdx.y * Tile::COLUMNS,
+    int across = (columns + Tile::COLUMNS - 1) / Tile::COLUMNS;
+
+    return {(int)blockIdx.x / across * Tile::ROWS, (int)blockIdx.x % across * Tile::COLUMNS,
             warp % Tile::WARPS_DOWN * Tile::WARP_ROWS, warp / Tile::WARPS_DOWN * Tile::WARP_COLUMNS,
             (int)blockIdx.z};
 }

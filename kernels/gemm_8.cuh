@@ -21,7 +21,7 @@ static __global__ void __launch_bounds__(Tile::THREADS)
     if (WAIO_ARCH > 0 && WAIO_ARCH < 800 && Tile::SHARED_BYTES > 64 * 1024)
         return;
     WAIO_SHARED(unsigned char, shared);
-    waio_origin origin = waio_origin_of<Tile>();
+    waio_origin origin = waio_origin_of<Tile>(out.columns);
     waio_math_8<Tile, A_SIGNED, B_SIGNED> math(origin);
     waio_copier<Tile, Source<Tile::A_COPIES>> copier(a, b, origin.row, origin.column);
 

@@ -239,14 +239,17 @@ struct waio_epilogue_s32 {
 
 enum { WAIO_SUM_BITS_64 = 47 }; /* what waio_multiply_by_quantized_64 takes */
 
-/* Whether the accumulator that the layer states holds `sum`; flags it if not. */
-static __device__ __forceinline__ void waio_check_sum_64(const waio_output_view &out, int64_t sum)
+/* The sum if the accumulator that the layer states holds it; else 0, and the flag. */
+static __device__ __forceinline__ int64_t waio_check_sum_64(const waio_output_view &out,
+                                                            int64_t sum)
 {
     int64_t most = out.sums_64 ? INT64_C(1) << WAIO_SUM_BITS_64 : INT32_MAX;
     int64_t least = out.sums_64 ? -most : INT32_MIN;
 
-    if (sum < least || sum > most)
-        waio_flag_overflow(out.flags);
+    if (sum >= least && sum <= most)
+        return sum;
+    waio_flag_overflow(out.flags);
+    return 0;
 }
 
 /* The requantized sum by integer rules. */
@@ -273,7 +276,7 @@ template <bool FLOAT> struct waio_epilogue_qs16 {
     {
         int code = 0;
 
-        waio_check_sum_64(out, sum);
+        sum = waio_check_sum_64(out, sum);
         if constexpr (FLOAT)
             code = waio_multiply_by_real(sum, out.real[at]);
         else

@@ -44,35 +44,29 @@ static bool is_flat(const waio_conv_shape *s)
            !s->pad[1] && s->oh == s->ih && s->ow == s->iw && s->groups == 1;
 }
 
-/* Whether the product of positive numbers stays below 2^31. */
-static bool fits(const int64_t *factor, int count)
-{
-    int64_t product = 1;
+/* Kernels add the rows of a tile and the height of a window to numbers of these sizes. */
+enum { MOST = INT32_MAX - 1024, MOST_PLACES = INT32_MAX / 4 };
 
-    for (int i = 0; i < count; i++) {
-        if (factor[i] < 1 || product * factor[i] > INT32_MAX)
-            return false;
-        product *= factor[i];
-    }
-    return true;
+/* Whether the product of positive numbers is at most `most`. */
+static bool fits(int64_t a, int64_t b, int64_t c, int64_t most)
+{
+    return a > 0 && b > 0 && c > 0 && a <= most && b <= most && c <= most && a * b <= most &&
+           a * b * c <= most;
 }
 
 static bool is_possible(const waio_conv_shape *s, waio_pack_types types)
 {
-    int64_t bytes = types >= WAIO_PACK_S16_S8 ? 2 : 1, depth = round_up(s->ic * bytes, CHUNK);
-    bool sizes = s->images > 0 && s->ic > 0 && s->oc > 0 && s->groups > 0 && s->stride[0] > 0 &&
-                 s->stride[1] > 0 && s->dilation[0] > 0 && s->dilation[1] > 0 && s->pad[0] >= 0 &&
-                 s->pad[1] >= 0;
+    int64_t bytes = types >= WAIO_PACK_S16_S8 ? 2 : 1;
 
-    if (!sizes || s->ic % s->groups || s->oc % s->groups || s->groups > USHRT_MAX ||
-        s->oc > INT32_MAX - 8 * (int64_t)s->groups)
+    if (s->ic < 1 || s->oc < 1 || s->groups < 1 || s->groups > USHRT_MAX || s->pad[0] < 0 ||
+        s->pad[1] < 0 || s->ic % s->groups || s->oc % s->groups ||
+        s->oc > MOST - 8 * (int64_t)s->groups)
         return false;
-    return fits((int64_t[]){s->images, s->oh, s->ow}, 3) &&
-           (is_flat(s) || fits((int64_t[]){s->ih, s->iw, depth}, 3)) &&
-           fits((int64_t[]){s->kh, s->kw, depth + CHUNK}, 3) &&
-           fits((int64_t[]){s->kh, s->dilation[0]}, 2) &&
-           fits((int64_t[]){s->kw, s->dilation[1]}, 2) &&
-           fits((int64_t[]){s->oh, s->stride[0]}, 2) && fits((int64_t[]){s->ow, s->stride[1]}, 2);
+    int64_t depth = round_up(s->ic * bytes, CHUNK);
+    return fits(s->images, s->oh, s->ow, MOST) && (is_flat(s) || fits(s->ih, s->iw, depth, MOST)) &&
+           fits(s->kh, s->kw, depth + CHUNK, MOST) && fits(s->kh, s->dilation[0], 1, MOST_PLACES) &&
+           fits(s->kw, s->dilation[1], 1, MOST_PLACES) &&
+           fits(s->oh, s->stride[0], 1, MOST_PLACES) && fits(s->ow, s->stride[1], 1, MOST_PLACES);
 }
 
 /* Chunks that hold the channels of any group, from an aligned byte on. */

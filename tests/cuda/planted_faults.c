@@ -45,12 +45,13 @@ static const expectation rows[PLANTED_COUNT] = {
     [PLANTED_GEMM_TAIL_NOT_ZERO] = {GEMM, F | R | S, EMULATOR_OUT_OF_BOUNDS, NULL},
     [PLANTED_GEMM_NO_SWIZZLE] = {GEMM, 0, NO_REPORT, NULL}, /* slow, not wrong: see test_traffic */
     [PLANTED_GEMM_LDMATRIX_MISALIGNED] = {GEMM, 0, NO_REPORT, "not a multiple of 16"},
+    [PLANTED_READ_BY_TWO_WARPS] = {SUM, 0, EMULATOR_RACE, NULL},
 };
 
 /* clang-format off */
 #define BUILDS(X)                                                                                  \
     X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16)    \
-    X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26)
+    X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27)
 /* clang-format on */
 #define DECLARE(n) extern const planted_build planted_##n;
 BUILDS(DECLARE)

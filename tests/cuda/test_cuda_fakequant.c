@@ -212,5 +212,9 @@ int main(void)
     CHECK(waio_cuda_fake_quantize_several(&one, 1, &one, 1, &grid, WAIO_CUDA_GRIDS + 1, NULL) ==
               cudaErrorInvalidValue,
           "too many grids");
+    CHECK(waio_cuda_fake_quantize_several(NULL, 0, NULL, 0, NULL, 0, NULL) == cudaSuccess,
+          "nothing to do");
+    CHECK(waio_cuda_fake_quantize_jobs(NULL, 0, 0, NULL) == cudaSuccess, "nothing to do");
+    CHECK(waio_cuda_fake_quantize_jobs(NULL, 1, 1, NULL) == cudaErrorInvalidValue, "no jobs");
     return device_end();
 }

@@ -172,6 +172,22 @@ static void test_many(uint32_t *seed)
     free(x);
 }
 
+static void test_error_refusals(const float *x)
+{
+    waio_cuda_grid grid[WAIO_CUDA_GRIDS] = {{{1, -1, 1}, 0, 0}};
+    double got = 7, *error = device_copy(&got, sizeof got, 0);
+
+    CHECK(waio_cuda_squared_errors(error, NULL, x, 1, grid, 1, NULL) == cudaErrorInvalidValue,
+          "no scratch");
+    CHECK(waio_cuda_squared_errors(error, error, x, 1, grid, WAIO_CUDA_GRIDS + 1, NULL) ==
+              cudaErrorInvalidValue,
+          "too many grids");
+    CHECK(waio_cuda_squared_errors(NULL, NULL, x, 1, grid, 0, NULL) == cudaSuccess, "no grids");
+    CHECK_CUDA(waio_cuda_squared_errors(error, NULL, NULL, 0, grid, 1, NULL));
+    device_take(&got, error, sizeof got, 0);
+    CHECK(got == 0, "no numbers, no error: %g", got);
+}
+
 static void test_refusals(void)
 {
     float *x = device_new(4, 0);
@@ -182,7 +198,12 @@ static void test_refusals(void)
               cudaErrorInvalidValue,
           "too many bins");
     CHECK(waio_cuda_histogram(counts, NULL, 1, 0, 1, 1, NULL) == cudaErrorInvalidValue, "no data");
+    CHECK(waio_cuda_histogram(counts, NULL, 0, 0, 1, 1, NULL) == cudaSuccess, "nothing to do");
     CHECK(waio_cuda_range_widen(NULL, x, 1, NULL) == cudaErrorInvalidValue, "no range");
+    CHECK(waio_cuda_range_widen(NULL, NULL, 0, NULL) == cudaSuccess, "nothing to do");
+    CHECK(waio_cuda_range_reset(NULL, 1, NULL) == cudaErrorInvalidValue, "no range");
+    CHECK(waio_cuda_range_reset(NULL, 0, NULL) == cudaSuccess, "nothing to do");
+    test_error_refusals(x);
     device_free(x, 0);
     device_free(counts, 0);
 }

@@ -20,6 +20,9 @@ function(waio_gemm_fault name file old new)
 endfunction()
 
 waio_gemm_fault(none gemm.cuh "int fill" "int fill" nothing)
+waio_emulate(cuda_gemm_75_kernels CHECKED ARCH 750 SOURCES ${CMAKE_SOURCE_DIR}/tests/cuda/gemm_faults.cu)
+waio_emulated_test(cuda_gemm_75 ${CMAKE_SOURCE_DIR}/tests/cuda/gemm_faults.c CHECKED
+  OBJECTS cuda_gemm_75_kernels ARGUMENTS nothing)
 
 # The main loop.
 set(copies "        if (i + Tile::STAGES - 1 < tiles)
