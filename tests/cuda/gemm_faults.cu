@@ -37,3 +37,15 @@ NOT_HERE(waio_cuda_depthwise_qs8)
 NOT_HERE(waio_cuda_gemm_qs16)
 NOT_HERE(waio_cuda_conv2d_qs16)
 NOT_HERE(waio_cuda_depthwise_qs16)
+
+extern "C" cudaError_t waio_cuda_arrange_qs8(int8_t *, const int8_t *, waio_cuda_arrangement,
+                                             cudaStream_t)
+{
+    return cudaErrorNotSupported;
+}
+
+extern "C" cudaError_t waio_cuda_arrange_qs16(int16_t *, const int16_t *, waio_cuda_arrangement,
+                                              cudaStream_t)
+{
+    return cudaErrorNotSupported;
+}

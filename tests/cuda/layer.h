@@ -18,6 +18,7 @@ typedef struct layer_case {
     waio_cuda_tile tile;
     int bias_bits; /* 0, 32, 64 */
     int32_t x_zero, y_zero;
+    bool stem;    /* run over blocks of 2x2 pixels */
     bool extreme; /* codes from the ends of their range */
     bool relu;    /* a clamp from 0 to 6 */
     bool fake_quantized;
@@ -304,6 +305,22 @@ static inline void *layer_upload_x(layer *l)
     return x;
 }
 
+/* Images of 2x2 blocks, arranged on the device. */
+static inline void *layer_upload_blocks(layer *l)
+{
+    const waio_conv_shape *s = &l->k.shape;
+    int64_t blocks = (int64_t)s->images * ((s->ih + 1) / 2) * ((s->iw + 1) / 2);
+    void *dense = device_copy(l->x, (size_t)(l->pixels_in * s->ic * l->x_bytes), 0);
+
+    l->run.x_pitch = 16 / l->x_bytes * (1 + l->k.x_extra);
+    void *x = device_new((size_t)(blocks * l->run.x_pitch * l->x_bytes), 0);
+    waio_cuda_arrangement how = {s->images, s->ih, s->iw, s->ic, 2, l->run.x_pitch, l->k.x_zero};
+    CHECK_CUDA(l->x_bytes == 2 ? waio_cuda_arrange_qs16(x, dense, how, NULL)
+                               : waio_cuda_arrange_qs8(x, dense, how, NULL));
+    device_free(dense, 0);
+    return x;
+}
+
 static inline void *layer_upload_pack(layer *l)
 {
     waio_pack_source source = {.weight = l->w,
@@ -314,12 +331,20 @@ static inline void *layer_upload_pack(layer *l)
                                .real = l->real,
                                .scale = l->scale,
                                .bias_f32 = l->bias_f32};
+    waio_conv_shape s = l->k.shape;
+    void *stem = NULL;
 
-    CHECK(waio_pack_layout(&l->run.pack, &l->k.shape, l->k.types), "no layout");
+    if (l->k.stem) {
+        CHECK(waio_pack_stem(&s, &l->k.shape, l->k.types), "no stem");
+        source.weight = stem = malloc((size_t)s.oc * (size_t)(s.kh * s.kw * s.ic * l->w_bytes));
+        waio_pack_stem_weights(stem, l->w, &l->k.shape, l->k.types);
+    }
+    CHECK(waio_pack_layout(&l->run.pack, &s, l->k.types), "no layout");
     void *block = malloc(l->run.pack.bytes);
     waio_pack_fill(&l->run.pack, block, &source);
     void *packed = device_copy(block, l->run.pack.bytes, 0);
     free(block);
+    free(stem);
     return packed;
 }
 
@@ -399,7 +424,8 @@ static inline size_t layer_output_bytes(const layer *l)
 static inline cudaError_t layer_run(layer *l, bool direct, unsigned char *got, unsigned *flags)
 {
     size_t bytes = layer_output_bytes(l);
-    void *packed = layer_upload_pack(l), *x = layer_upload_x(l), *y = device_new(bytes, 0);
+    void *packed = layer_upload_pack(l), *y = device_new(bytes, 0);
+    void *x = l->k.stem ? layer_upload_blocks(l) : layer_upload_x(l);
     unsigned *word = device_copy(flags, sizeof *flags, 0);
     void *work = device_new(waio_cuda_workspace_bytes(&l->run.pack), 0);
 
