@@ -109,24 +109,45 @@ struct depthwise_view {
     waio_output_view out;
 };
 
-/* One output number; `at` is its channel. */
-static __device__ __forceinline__ int8_t depthwise_code_8(const waio_output_view &out, int sum,
-                                                          int at)
+/* Sums of four channels from `at` on, bias included, become codes. */
+static __device__ __forceinline__ void depthwise_codes_8(const waio_output_view &out,
+                                                         const int *sums, int at, int8_t *codes)
 {
-    int whole = waio_add_wrapped(sum, out.bias_32[at]);
-    int code =
-        out.rounding == WAIO_REQUANT_FLOAT
-            ? waio_multiply_by_real(whole, out.real[at])
-            : waio_multiply_by_quantized(whole, out.multiplier[at], 0, (waio_requant)out.rounding);
-    return (int8_t)waio_finish_code(code, out.zero_point, out.lo, out.hi);
+    int code[4];
+
+    if (out.rounding == WAIO_REQUANT_FLOAT) {
+        double real[4];
+        waio_load_columns<4>(real, out.real + at);
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            code[i] = waio_multiply_by_real(sums[i], real[i]);
+    } else {
+        waio_multiplier multiplier[4];
+        waio_load_columns<4>(multiplier, out.multiplier + at);
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            code[i] =
+                waio_multiply_by_quantized(sums[i], multiplier[i], 0, (waio_requant)out.rounding);
+    }
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        codes[i] = (int8_t)waio_finish_code(code[i], out.zero_point, out.lo, out.hi);
 }
 
-static __device__ __forceinline__ float depthwise_float(const waio_output_view &out, int sum,
-                                                        int at)
+/* The same, floats. */
+static __device__ __forceinline__ void depthwise_floats(const waio_output_view &out,
+                                                        const int *sums, int at, float *values)
 {
-    float whole = (float)waio_add_wrapped(sum, out.bias_32[at]);
-    float y = waio_clampf(fmaf(whole, out.scale[at], out.bias_f32[at]), out.lo_f32, out.hi_f32);
-    return out.fake_quantized ? waio_fake_quantize(y, out.grid.fq, out.grid.rounding) : y;
+    float scale[4], bias[4];
+
+    waio_load_columns<4>(scale, out.scale + at);
+    waio_load_columns<4>(bias, out.bias_f32 + at);
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        float y = fmaf((float)sums[i], scale[i], bias[i]);
+        y = waio_clampf(y, out.lo_f32, out.hi_f32);
+        values[i] = out.fake_quantized ? waio_fake_quantize(y, out.grid.fq, out.grid.rounding) : y;
+    }
 }
 
 /* Four numbers side by side, as one access if they are aligned and all there. */
@@ -163,22 +184,20 @@ static __global__ void __launch_bounds__(DEPTHWISE_THREADS)
     window.all(sums);
     if (v.out.checked)
         waio_check_sums(v.out, place.channel, sums, 4);
+    int bias[4];
+    waio_load_columns<4>(bias, v.out.bias_32 + place.channel);
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        sums[i] = waio_add_wrapped(sums[i], bias[i]);
     if constexpr (OUTPUT == WAIO_CUDA_CODES) {
         int8_t codes[4];
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-            codes[i] = depthwise_code_8(v.out, sums[i], place.channel + i);
+        depthwise_codes_8(v.out, sums, place.channel, codes);
         store_four<int8_t, char4>(v.out, place.pixel, place.channel, codes);
     } else if constexpr (OUTPUT == WAIO_CUDA_FLOAT) {
         float values[4];
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-            values[i] = depthwise_float(v.out, sums[i], place.channel + i);
+        depthwise_floats(v.out, sums, place.channel, values);
         store_four<float, float4>(v.out, place.pixel, place.channel, values);
     } else {
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-            sums[i] = waio_add_wrapped(sums[i], v.out.bias_32[place.channel + i]);
         store_four<int, int4>(v.out, place.pixel, place.channel, sums);
     }
 }
@@ -209,7 +228,7 @@ static __device__ __forceinline__ void window_16(const depthwise_view &v,
 static __device__ __forceinline__ int16_t depthwise_code_16(const waio_output_view &out,
                                                             int64_t sum, int at)
 {
-    waio_check_sum_64(out, sum);
+    sum = waio_check_sum_64(out, sum);
     int code = out.rounding == WAIO_REQUANT_FLOAT
                    ? waio_multiply_by_real(sum, out.real[at])
                    : waio_requantize_64(out, sum, out.multiplier[at]);

@@ -62,12 +62,7 @@ template <int BYTES> static __device__ __forceinline__ int waio_swizzle_a(int ro
 
 static __device__ __forceinline__ int waio_swizzle_b(int row, int chunk)
 {
-#ifdef WAIO_PLANT_NO_SWIZZLE
-    (void)row;
-    return chunk;
-#else
     return chunk ^ (row >> 3 & 3);
-#endif
 }
 
 /* ---- copies ---- */
@@ -130,22 +125,10 @@ static __device__ __forceinline__ void waio_gemm_loop(Math &math, Copier &copier
         waio_copy_commit();
     }
     for (int i = 0; i < tiles; i++) {
-#ifdef WAIO_PLANT_WAITS_TOO_FEW
-        waio_copy_wait<Tile::STAGES - 1>();
-#else
         waio_copy_wait<Tile::STAGES - 2>();
-#endif
-#ifdef WAIO_PLANT_EARLY_COPY
-        if (i + Tile::STAGES - 1 < tiles)
-            copier.copy(shared + fill * Tile::STAGE_BYTES);
-#endif
-#ifndef WAIO_PLANT_NO_BARRIER
         __syncthreads();
-#endif
-#ifndef WAIO_PLANT_EARLY_COPY
         if (i + Tile::STAGES - 1 < tiles)
             copier.copy(shared + fill * Tile::STAGE_BYTES);
-#endif
         waio_copy_commit();
         const unsigned char *stage = shared + use * Tile::STAGE_BYTES;
         math.multiply(stage, stage + Tile::ROWS * Tile::A_BYTES);
@@ -164,10 +147,14 @@ struct waio_origin {
     int group;
 };
 
-template <class Tile> static __device__ __forceinline__ waio_origin waio_origin_of(void)
+/* Blocks go through the columns first: those that run together then share rows of A, which is the
+ * larger operand, and all of B stays in L2. */
+template <class Tile> static __device__ __forceinline__ waio_origin waio_origin_of(int columns)
 {
     int warp = (int)threadIdx.x / 32;
-    return {(int)blockIdx.x * Tile::ROWS, (int)blockIdx.y * Tile::COLUMNS,
+    int across = (columns + Tile::COLUMNS - 1) / Tile::COLUMNS;
+
+    return {(int)blockIdx.x / across * Tile::ROWS, (int)blockIdx.x % across * Tile::COLUMNS,
             warp % Tile::WARPS_DOWN * Tile::WARP_ROWS, warp / Tile::WARPS_DOWN * Tile::WARP_COLUMNS,
             (int)blockIdx.z};
 }
@@ -192,9 +179,7 @@ waio_gemm_store(const Math &math, const typename Epilogue::view &out, const waio
 #pragma unroll
             for (int j = 0; j < 8; j++)
                 sums[j] = math.value(i / 2, 4 * part + j / 2, 2 * (i % 2) + j % 2);
-#ifndef WAIO_PLANT_ROWS_UNGUARDED
             if (row + 8 * i < out.rows)
-#endif
                 epilogue.store(row + 8 * i, sums);
         }
     }

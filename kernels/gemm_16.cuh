@@ -19,7 +19,7 @@ static __global__ void __launch_bounds__(Tile::THREADS)
 {
     enum { TILES_OF_PART = WAIO_FLUSH_CHUNKS / Tile::A_CHUNKS };
     WAIO_SHARED(unsigned char, shared);
-    waio_origin origin = waio_origin_of<Tile>();
+    waio_origin origin = waio_origin_of<Tile>(out.columns);
     Math math(origin);
     waio_copier<Tile, Source<Tile::A_COPIES>> copier(a, b, origin.row, origin.column);
 

@@ -21,7 +21,7 @@ static __global__ void __launch_bounds__(Tile::THREADS)
     if (WAIO_ARCH > 0 && WAIO_ARCH < 800 && Tile::SHARED_BYTES > 64 * 1024)
         return;
     WAIO_SHARED(unsigned char, shared);
-    waio_origin origin = waio_origin_of<Tile>();
+    waio_origin origin = waio_origin_of<Tile>(out.columns);
     waio_math_8<Tile, A_SIGNED, B_SIGNED> math(origin);
     waio_copier<Tile, Source<Tile::A_COPIES>> copier(a, b, origin.row, origin.column);
 
@@ -49,20 +49,25 @@ static cudaError_t waio_launch_8(const waio_cuda_layer &layer, const typename So
                        waio_weights_view(layer), tiles, waio_output_of(layer));
 }
 
-/* The epilogue that the layer asks for. */
+/* The epilogue that the layer asks for. The largest tile has two of them, which keeps the time to
+ * compile in bounds; it is for large layers, and others have the next one. */
 template <class Tile, bool A_SIGNED, bool B_SIGNED, template <int> class Source>
 static cudaError_t waio_launch_8_output(const waio_cuda_layer &layer,
                                         const typename Source<1>::view &a, cudaStream_t stream)
 {
     if (layer.output == WAIO_CUDA_FLOAT)
         return waio_launch_8<Tile, A_SIGNED, B_SIGNED, Source, waio_epilogue_f32>(layer, a, stream);
-    if (layer.output == WAIO_CUDA_SUMS)
+    if (layer.output == WAIO_CUDA_CODES && layer.rounding != WAIO_REQUANT_FLOAT)
+        return waio_launch_8<Tile, A_SIGNED, B_SIGNED, Source, waio_epilogue_qs8<false>>(layer, a,
+                                                                                         stream);
+    if constexpr (Tile::ROWS == 256)
+        return waio_launch_8_output<waio_tile_128x128, A_SIGNED, B_SIGNED, Source>(layer, a,
+                                                                                   stream);
+    else if (layer.output == WAIO_CUDA_SUMS)
         return waio_launch_8<Tile, A_SIGNED, B_SIGNED, Source, waio_epilogue_s32>(layer, a, stream);
-    if (layer.rounding == WAIO_REQUANT_FLOAT)
+    else
         return waio_launch_8<Tile, A_SIGNED, B_SIGNED, Source, waio_epilogue_qs8<true>>(layer, a,
                                                                                         stream);
-    return waio_launch_8<Tile, A_SIGNED, B_SIGNED, Source, waio_epilogue_qs8<false>>(layer, a,
-                                                                                     stream);
 }
 
 /* Signed bytes, by the tile that the layer asks for or that fits it. */

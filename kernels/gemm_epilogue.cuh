@@ -37,9 +37,9 @@ struct waio_output_view {
 
 /* ---- loads and stores of 8 numbers ---- */
 
-/* Eight constants of a column group; `from` is a multiple of 8 elements. */
-template <class T>
-static __device__ __forceinline__ void waio_load_eight(T *to, const T *__restrict__ from)
+/* COUNT (4, 8) constants of columns side by side; `from` is 16-byte aligned. */
+template <int COUNT, class T>
+static __device__ __forceinline__ void waio_load_columns(T *to, const T *__restrict__ from)
 {
     enum { EACH = 16 / sizeof(T) };
     union {
@@ -48,7 +48,7 @@ static __device__ __forceinline__ void waio_load_eight(T *to, const T *__restric
     } piece;
 
 #pragma unroll
-    for (int i = 0; i < 8; i += EACH) {
+    for (int i = 0; i < COUNT; i += EACH) {
         piece.bytes = waio_ld16(reinterpret_cast<const uint4 *>(from + i));
 #pragma unroll
         for (int j = 0; j < EACH; j++)
@@ -128,7 +128,7 @@ template <> struct waio_column_rule<false> {
 
     __device__ __forceinline__ void load(const waio_output_view &out, int at)
     {
-        waio_load_eight(multiplier, out.multiplier + at);
+        waio_load_columns<8>(multiplier, out.multiplier + at);
     }
     __device__ __forceinline__ int code(const waio_output_view &out, int i, int sum) const
     {
@@ -141,7 +141,7 @@ template <> struct waio_column_rule<true> {
 
     __device__ __forceinline__ void load(const waio_output_view &out, int at)
     {
-        waio_load_eight(real, out.real + at);
+        waio_load_columns<8>(real, out.real + at);
     }
     __device__ __forceinline__ int code(const waio_output_view &, int i, int sum) const
     {
@@ -159,7 +159,7 @@ template <bool FLOAT> struct waio_epilogue_qs8 {
     __device__ __forceinline__ waio_epilogue_qs8(const view &v, int g, int c)
         : out(v), group(g), column(c)
     {
-        waio_load_eight(bias, out.bias_32 + g * out.padded + c);
+        waio_load_columns<8>(bias, out.bias_32 + g * out.padded + c);
         rule.load(out, g * out.padded + c);
     }
     __device__ __forceinline__ void store(int row, const int *sums)
@@ -187,9 +187,9 @@ struct waio_epilogue_f32 {
     __device__ __forceinline__ waio_epilogue_f32(const view &v, int g, int c)
         : out(v), group(g), column(c)
     {
-        waio_load_eight(bias, out.bias_32 + g * out.padded + c);
-        waio_load_eight(scale, out.scale + g * out.padded + c);
-        waio_load_eight(bias_f32, out.bias_f32 + g * out.padded + c);
+        waio_load_columns<8>(bias, out.bias_32 + g * out.padded + c);
+        waio_load_columns<8>(scale, out.scale + g * out.padded + c);
+        waio_load_columns<8>(bias_f32, out.bias_f32 + g * out.padded + c);
     }
     __device__ __forceinline__ void store(int row, const int *sums)
     {
@@ -220,7 +220,7 @@ struct waio_epilogue_s32 {
     __device__ __forceinline__ waio_epilogue_s32(const view &v, int g, int c)
         : out(v), group(g), column(c)
     {
-        waio_load_eight(bias, out.bias_32 + g * out.padded + c);
+        waio_load_columns<8>(bias, out.bias_32 + g * out.padded + c);
     }
     __device__ __forceinline__ void store(int row, const int *sums)
     {
@@ -239,14 +239,17 @@ struct waio_epilogue_s32 {
 
 enum { WAIO_SUM_BITS_64 = 47 }; /* what waio_multiply_by_quantized_64 takes */
 
-/* Whether the accumulator that the layer states holds `sum`; flags it if not. */
-static __device__ __forceinline__ void waio_check_sum_64(const waio_output_view &out, int64_t sum)
+/* The sum if the accumulator that the layer states holds it; else 0, and the flag. */
+static __device__ __forceinline__ int64_t waio_check_sum_64(const waio_output_view &out,
+                                                            int64_t sum)
 {
     int64_t most = out.sums_64 ? INT64_C(1) << WAIO_SUM_BITS_64 : INT32_MAX;
     int64_t least = out.sums_64 ? -most : INT32_MIN;
 
-    if (sum < least || sum > most)
-        waio_flag_overflow(out.flags);
+    if (sum >= least && sum <= most)
+        return sum;
+    waio_flag_overflow(out.flags);
+    return 0;
 }
 
 /* The requantized sum by integer rules. */
@@ -273,7 +276,7 @@ template <bool FLOAT> struct waio_epilogue_qs16 {
     {
         int code = 0;
 
-        waio_check_sum_64(out, sum);
+        sum = waio_check_sum_64(out, sum);
         if constexpr (FLOAT)
             code = waio_multiply_by_real(sum, out.real[at]);
         else

@@ -42,11 +42,7 @@ template <int COPIES> struct waio_matrix_source {
     }
     __device__ __forceinline__ bool whole(int i) const
     {
-#ifdef WAIO_PLANT_TAIL_NOT_ZERO
-        return i * step < rows_left;
-#else
         return i * step < rows_left && chunks_left > 0;
-#endif
     }
     __device__ __forceinline__ void next(int chunks)
     {

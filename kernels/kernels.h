@@ -337,7 +337,8 @@ cudaError_t waio_cuda_resize_q(void *dst, const void *src, const waio_cuda_resiz
 typedef enum waio_cuda_output { WAIO_CUDA_CODES, WAIO_CUDA_FLOAT, WAIO_CUDA_SUMS } waio_cuda_output;
 
 /* Rows and columns of the output that one block of threads computes; AUTO chooses by their number
- * and the device. Results do not depend on it. 16 bits have one tile. */
+ * and the device. Results do not depend on it. 16 bits have one tile; sums, and codes by
+ * WAIO_REQUANT_FLOAT, have no 256X128 and take the next. */
 typedef enum waio_cuda_tile {
     WAIO_CUDA_TILE_AUTO,
     WAIO_CUDA_TILE_64X64,
@@ -392,6 +393,29 @@ cudaError_t waio_cuda_depthwise_qs8(const waio_cuda_layer *layer, cudaStream_t s
 cudaError_t waio_cuda_gemm_qs16(const waio_cuda_layer *layer, cudaStream_t stream);
 cudaError_t waio_cuda_conv2d_qs16(const waio_cuda_layer *layer, cudaStream_t stream);
 cudaError_t waio_cuda_depthwise_qs16(const waio_cuda_layer *layer, cudaStream_t stream);
+
+/* ---- activations as weighted layers read them: arrange.cu ---- */
+
+/* Dense images [images][ih][iw][ic] become ones of [ceil(ih / block)][ceil(iw / block)][pitch]:
+ * block 1 only widens the pixels, block 2 is for stems (pack.h). What a block has past the image is
+ * the zero point, what pads a pixel is 0. */
+typedef struct waio_cuda_arrangement {
+    int32_t images, ih, iw, ic;
+    int32_t block;      /* 1 or 2 */
+    int64_t pitch;      /* elements of a new pixel; a multiple of 16 bytes, >= block^2 ic */
+    int32_t zero_point; /* of floats: grid's */
+} waio_cuda_arrangement;
+
+/* dst: 16-byte aligned. From codes, and from floats that waio_quantize_code makes codes of. */
+cudaError_t waio_cuda_arrange_qs8(int8_t *dst, const int8_t *src, waio_cuda_arrangement how,
+                                  cudaStream_t stream);
+cudaError_t waio_cuda_arrange_qs16(int16_t *dst, const int16_t *src, waio_cuda_arrangement how,
+                                   cudaStream_t stream);
+cudaError_t waio_cuda_quantize_arrange_qs8(int8_t *dst, const float *src, waio_cuda_arrangement how,
+                                           waio_cuda_grid grid, cudaStream_t stream);
+cudaError_t waio_cuda_quantize_arrange_qs16(int16_t *dst, const float *src,
+                                            waio_cuda_arrangement how, waio_cuda_grid grid,
+                                            cudaStream_t stream);
 
 /* The tile that AUTO takes for an output of `rows` x `columns` in each of `groups` groups. */
 waio_cuda_tile waio_cuda_choose_tile(int64_t rows, int64_t columns, int64_t groups,

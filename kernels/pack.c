@@ -44,35 +44,29 @@ static bool is_flat(const waio_conv_shape *s)
            !s->pad[1] && s->oh == s->ih && s->ow == s->iw && s->groups == 1;
 }
 
-/* Whether the product of positive numbers stays below 2^31. */
-static bool fits(const int64_t *factor, int count)
-{
-    int64_t product = 1;
+/* Kernels add the rows of a tile and the height of a window to numbers of these sizes. */
+enum { MOST = INT32_MAX - 1024, MOST_PLACES = INT32_MAX / 4 };
 
-    for (int i = 0; i < count; i++) {
-        if (factor[i] < 1 || product * factor[i] > INT32_MAX)
-            return false;
-        product *= factor[i];
-    }
-    return true;
+/* Whether the product of positive numbers is at most `most`. */
+static bool fits(int64_t a, int64_t b, int64_t c, int64_t most)
+{
+    return a > 0 && b > 0 && c > 0 && a <= most && b <= most && c <= most && a * b <= most &&
+           a * b * c <= most;
 }
 
 static bool is_possible(const waio_conv_shape *s, waio_pack_types types)
 {
-    int64_t bytes = types >= WAIO_PACK_S16_S8 ? 2 : 1, depth = round_up(s->ic * bytes, CHUNK);
-    bool sizes = s->images > 0 && s->ic > 0 && s->oc > 0 && s->groups > 0 && s->stride[0] > 0 &&
-                 s->stride[1] > 0 && s->dilation[0] > 0 && s->dilation[1] > 0 && s->pad[0] >= 0 &&
-                 s->pad[1] >= 0;
+    int64_t bytes = types >= WAIO_PACK_S16_S8 ? 2 : 1;
 
-    if (!sizes || s->ic % s->groups || s->oc % s->groups || s->groups > USHRT_MAX ||
-        s->oc > INT32_MAX - 8 * (int64_t)s->groups)
+    if (s->ic < 1 || s->oc < 1 || s->groups < 1 || s->groups > USHRT_MAX || s->pad[0] < 0 ||
+        s->pad[1] < 0 || s->ic % s->groups || s->oc % s->groups ||
+        s->oc > MOST - 8 * (int64_t)s->groups)
         return false;
-    return fits((int64_t[]){s->images, s->oh, s->ow}, 3) &&
-           (is_flat(s) || fits((int64_t[]){s->ih, s->iw, depth}, 3)) &&
-           fits((int64_t[]){s->kh, s->kw, depth + CHUNK}, 3) &&
-           fits((int64_t[]){s->kh, s->dilation[0]}, 2) &&
-           fits((int64_t[]){s->kw, s->dilation[1]}, 2) &&
-           fits((int64_t[]){s->oh, s->stride[0]}, 2) && fits((int64_t[]){s->ow, s->stride[1]}, 2);
+    int64_t depth = round_up(s->ic * bytes, CHUNK);
+    return fits(s->images, s->oh, s->ow, MOST) && (is_flat(s) || fits(s->ih, s->iw, depth, MOST)) &&
+           fits(s->kh, s->kw, depth + CHUNK, MOST) && fits(s->kh, s->dilation[0], 1, MOST_PLACES) &&
+           fits(s->kw, s->dilation[1], 1, MOST_PLACES) &&
+           fits(s->oh, s->stride[0], 1, MOST_PLACES) && fits(s->ow, s->stride[1], 1, MOST_PLACES);
 }
 
 /* Chunks that hold the channels of any group, from an aligned byte on. */
@@ -275,4 +269,66 @@ void waio_pack_fill(waio_pack *pack, void *block, const waio_pack_source *source
                      channel);
         fill_constants(pack, to, source, channel, at);
     }
+}
+
+/* ---- stems ---- */
+
+/* Row ky of the window is row ky - pad + 2 oy of the image: block oy + floor((ky - pad) / 2). */
+static int32_t first_block(int32_t pad)
+{
+    return -((pad + 1) / 2);
+}
+
+static int32_t last_block(int32_t k, int32_t pad)
+{
+    int32_t last = k - 1 - pad;
+    return last < 0 ? -((1 - last) / 2) : last / 2;
+}
+
+bool waio_pack_stem(waio_conv_shape *out, const waio_conv_shape *shape, waio_pack_types types)
+{
+    waio_conv_shape s = *shape;
+    int64_t bytes = types >= WAIO_PACK_S16_S8 ? 2 : 1;
+
+    if (s.groups != 1 || s.stride[0] != 2 || s.stride[1] != 2 || s.dilation[0] != 1 ||
+        s.dilation[1] != 1 || 4 * s.ic * bytes > CHUNK)
+        return false;
+    s.ih = (s.ih + 1) / 2;
+    s.iw = (s.iw + 1) / 2;
+    s.ic *= 4;
+    s.kh = last_block(shape->kh, shape->pad[0]) - first_block(shape->pad[0]) + 1;
+    s.kw = last_block(shape->kw, shape->pad[1]) - first_block(shape->pad[1]) + 1;
+    for (int i = 0; i < 2; i++) {
+        s.stride[i] = 1;
+        s.pad[i] = -first_block(shape->pad[i]);
+    }
+    *out = s;
+    return true;
+}
+
+void waio_pack_stem_weights(void *to, const void *from, const waio_conv_shape *shape,
+                            waio_pack_types types)
+{
+    waio_conv_shape stem = *shape;
+    int64_t bytes = types == WAIO_PACK_S16_S16 ? 2 : 1, depth = shape->ic;
+
+    if (!waio_pack_stem(&stem, shape, types))
+        return;
+    for (int64_t o = 0; o < stem.oc; o++)
+        for (int64_t y = 0; y < 2 * stem.kh; y++) /* rows of blocks, then of pixels within */
+            for (int64_t x = 0; x < 2 * stem.kw; x++) {
+                int64_t ky = y - 2 * stem.pad[0] + shape->pad[0];
+                int64_t kx = x - 2 * stem.pad[1] + shape->pad[1];
+                bool inside = ky >= 0 && ky < shape->kh && kx >= 0 && kx < shape->kw;
+                int64_t at =
+                    (((o * stem.kh + y / 2) * stem.kw + x / 2) * 4 + y % 2 * 2 + x % 2) * depth;
+                unsigned char *cell = (unsigned char *)to + at * bytes;
+                if (inside)
+                    memcpy(cell,
+                           (const unsigned char *)from +
+                               ((o * shape->kh + ky) * shape->kw + kx) * depth * bytes,
+                           (size_t)(depth * bytes));
+                else
+                    memset(cell, 0, (size_t)(depth * bytes));
+            }
 }

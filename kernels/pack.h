@@ -89,6 +89,21 @@ typedef struct waio_pack_source {
 /* Fills `block` (pack->bytes of it) and sets pack->may_overflow. */
 void waio_pack_fill(waio_pack *pack, void *block, const waio_pack_source *source);
 
+/* ---- stems: convolutions of stride 2 over few channels ----
+ * Their chunks of 16 bytes would be mostly padding. Blocks of 2x2 pixels become one pixel of 4 ic
+ * channels (y, x, channel), and the layer one of stride 1 with a smaller window: 7x7 over 3
+ * channels is 4x4 over 12. Equal in every bit; what a block has past the image is the zero point.
+ */
+
+/* The layer over blocks, if it is one of these: stride 2, dilation 1, one group, and no more bytes
+ * in a block than pad a pixel (4 channels of 8 bits, 2 of 16). */
+bool waio_pack_stem(waio_conv_shape *out, const waio_conv_shape *shape, waio_pack_types types);
+
+/* Its weights: OHWI codes for `out` as above from those for `shape`; 1 or 2 bytes each by `types`.
+ */
+void waio_pack_stem_weights(void *to, const void *from, const waio_conv_shape *shape,
+                            waio_pack_types types);
+
 #ifdef __cplusplus
 }
 #endif

@@ -163,10 +163,13 @@ static inline waio_output_view waio_output_of(const waio_cuda_layer &l)
 
 /* ---- blocks ---- */
 
+/* Tiles in x, columns first (waio_origin_of); groups in z. */
 static inline dim3 waio_gemm_blocks(const waio_pack &p, int rows, int columns)
 {
-    return dim3((unsigned)((waio_output_pixels(p) + rows - 1) / rows),
-                (unsigned)((p.per_group + columns - 1) / columns), (unsigned)p.shape.groups);
+    int64_t down = (waio_output_pixels(p) + rows - 1) / rows;
+    int64_t across = (p.per_group + columns - 1) / columns;
+
+    return dim3((unsigned)(down * across), 1, (unsigned)p.shape.groups);
 }
 
 static inline waio_cuda_tile waio_tile_of(const waio_cuda_layer &l)

@@ -18,6 +18,7 @@ typedef struct layer_case {
     waio_cuda_tile tile;
     int bias_bits; /* 0, 32, 64 */
     int32_t x_zero, y_zero;
+    bool stem;    /* run over blocks of 2x2 pixels */
     bool extreme; /* codes from the ends of their range */
     bool relu;    /* a clamp from 0 to 6 */
     bool fake_quantized;
@@ -304,6 +305,22 @@ static inline void *layer_upload_x(layer *l)
     return x;
 }
 
+/* Images of 2x2 blocks, arranged on the device. */
+static inline void *layer_upload_blocks(layer *l)
+{
+    const waio_conv_shape *s = &l->k.shape;
+    int64_t blocks = (int64_t)s->images * ((s->ih + 1) / 2) * ((s->iw + 1) / 2);
+    void *dense = device_copy(l->x, (size_t)(l->pixels_in * s->ic * l->x_bytes), 0);
+
+    l->run.x_pitch = 16 / l->x_bytes * (1 + l->k.x_extra);
+    void *x = device_new((size_t)(blocks * l->run.x_pitch * l->x_bytes), 0);
+    waio_cuda_arrangement how = {s->images, s->ih, s->iw, s->ic, 2, l->run.x_pitch, l->k.x_zero};
+    CHECK_CUDA(l->x_bytes == 2 ? waio_cuda_arrange_qs16(x, dense, how, NULL)
+                               : waio_cuda_arrange_qs8(x, dense, how, NULL));
+    device_free(dense, 0);
+    return x;
+}
+
 static inline void *layer_upload_pack(layer *l)
 {
     waio_pack_source source = {.weight = l->w,
@@ -314,12 +331,20 @@ static inline void *layer_upload_pack(layer *l)
                                .real = l->real,
                                .scale = l->scale,
                                .bias_f32 = l->bias_f32};
+    waio_conv_shape s = l->k.shape;
+    void *stem = NULL;
 
-    CHECK(waio_pack_layout(&l->run.pack, &l->k.shape, l->k.types), "no layout");
+    if (l->k.stem) {
+        CHECK(waio_pack_stem(&s, &l->k.shape, l->k.types), "no stem");
+        source.weight = stem = malloc((size_t)s.oc * (size_t)(s.kh * s.kw * s.ic * l->w_bytes));
+        waio_pack_stem_weights(stem, l->w, &l->k.shape, l->k.types);
+    }
+    CHECK(waio_pack_layout(&l->run.pack, &s, l->k.types), "no layout");
     void *block = malloc(l->run.pack.bytes);
     waio_pack_fill(&l->run.pack, block, &source);
     void *packed = device_copy(block, l->run.pack.bytes, 0);
     free(block);
+    free(stem);
     return packed;
 }
 
@@ -349,34 +374,73 @@ static inline void layer_set_run(layer *l)
     l->run.y_pitch = l->k.shape.oc + l->k.y_extra;
 }
 
-/* Rows equal `want`, columns behind them are as they were. */
-static inline void layer_compare(const layer *l, const unsigned char *got,
-                                 const unsigned char *want)
+/* Outputs that are not those of `want`; *first: one of them; *written: bytes of pads written. */
+static inline int64_t layer_wrong(const layer *l, const unsigned char *got,
+                                  const unsigned char *want, int64_t *first, int64_t *written)
 {
 #ifdef WAIO_TEST_CHECKED
     const unsigned char untouched = 0xFF;
 #else
     const unsigned char untouched = DEVICE_POISON;
 #endif
-    const waio_conv_shape *s = &l->k.shape;
-    int64_t row = (int64_t)s->oc * l->y_bytes, pitch = l->run.y_pitch * l->y_bytes, wrong = 0,
-            written = 0, first = -1;
+    int64_t row = (int64_t)l->k.shape.oc * l->y_bytes, pitch = l->run.y_pitch * l->y_bytes,
+            wrong = 0;
 
+    *written = 0;
     for (int64_t p = 0; p < l->pixels_out; p++) {
         for (int64_t i = 0; i < row; i += l->y_bytes)
             if (memcmp(got + p * pitch + i, want + p * row + i, (size_t)l->y_bytes)) {
-                first = wrong++ ? first : p * s->oc + i / l->y_bytes;
+                *first = p * l->k.shape.oc + i / l->y_bytes;
+                wrong++;
             }
         for (int64_t i = row; i < pitch; i++)
-            written += got[p * pitch + i] != untouched;
+            *written += got[p * pitch + i] != untouched;
     }
+    return wrong;
+}
+
+/* Rows equal `want`, columns behind them are as they were. */
+static inline void layer_compare(const layer *l, const unsigned char *got,
+                                 const unsigned char *want)
+{
+    const waio_conv_shape *s = &l->k.shape;
+    int64_t first = -1, written, wrong = layer_wrong(l, got, want, &first, &written);
+
     CHECK(wrong == 0 && written == 0,
           "%dx%dx%d %d of %d groups, %dx%d stride %d dilation %d pad %d, %lld outputs: %lld wrong, "
-          "first %lld, %lld pads written; types %d output %d rounding %d tile %d",
+          "one is %lld, %lld pads written; types %d output %d rounding %d tile %d",
           s->ih, s->iw, s->ic, s->oc, s->groups, s->kh, s->kw, s->stride[0], s->dilation[0],
           s->pad[0], (long long)(l->pixels_out * s->oc), (long long)wrong, (long long)first,
           (long long)written, (int)l->k.types, (int)l->k.output, (int)l->k.rounding,
           (int)l->k.tile);
+}
+
+static inline size_t layer_output_bytes(const layer *l)
+{
+    return (size_t)(l->pixels_out * l->run.y_pitch * l->y_bytes);
+}
+
+/* One run on the device: the output with its pads, and the flags. */
+static inline cudaError_t layer_run(layer *l, bool direct, unsigned char *got, unsigned *flags)
+{
+    size_t bytes = layer_output_bytes(l);
+    void *packed = layer_upload_pack(l), *y = device_new(bytes, 0);
+    void *x = l->k.stem ? layer_upload_blocks(l) : layer_upload_x(l);
+    unsigned *word = device_copy(flags, sizeof *flags, 0);
+    void *work = device_new(waio_cuda_workspace_bytes(&l->run.pack), 0);
+
+    l->run.packed = packed;
+    l->run.x = x;
+    l->run.y = y;
+    l->run.flags = word;
+    l->run.workspace = work;
+    cudaError_t error = layer_launch(l, direct);
+    device_take(got, y, bytes, 0);
+    device_take(flags, word, sizeof *flags, 0);
+    device_free(packed, 0);
+    device_free(x, 0);
+    device_free(work, 0);
+    return error;
 }
 
 /* Runs a case: bits must equal, or, where a sum is lost, the flag must tell. */
@@ -387,29 +451,14 @@ static inline void layer_test(const layer_case *k, uint32_t *seed)
 
     layer_set_run(l);
     unsigned char *want = calloc((size_t)(l->pixels_out * k->shape.oc), (size_t)l->y_bytes);
+    unsigned char *got = malloc(layer_output_bytes(l));
     int64_t lost = layer_expect(l, want);
-    size_t bytes = (size_t)(l->pixels_out * l->run.y_pitch * l->y_bytes);
-    unsigned char *got = malloc(bytes);
-    void *packed = layer_upload_pack(l), *x = layer_upload_x(l), *y = device_new(bytes, 0);
-    unsigned *word = device_copy(&flags, sizeof flags, 0);
-    size_t work_bytes = waio_cuda_workspace_bytes(&l->run.pack);
-    void *work = device_new(work_bytes, 0);
 
-    l->run.packed = packed;
-    l->run.x = x;
-    l->run.y = y;
-    l->run.flags = word;
-    l->run.workspace = work;
-    CHECK_CUDA(layer_launch(l, *seed % 2));
-    device_take(got, y, bytes, 0);
-    device_take(&flags, word, sizeof flags, 0);
+    CHECK_CUDA(layer_run(l, *seed % 2, got, &flags));
     CHECK((flags == WAIO_CUDA_FLAG_OVERFLOW) == (lost != 0), "flags %u, lost %lld", flags,
           (long long)lost);
     if (!lost)
         layer_compare(l, got, want);
-    device_free(packed, 0);
-    device_free(x, 0);
-    device_free(work, 0);
     free(want);
     free(got);
     layer_free(l);

@@ -152,6 +152,29 @@ static void test_far(uint32_t *seed)
     }
 }
 
+/* Stride 2 over few channels, by blocks of 2x2 pixels: odd images, pads of both kinds. */
+static void test_stems(uint32_t *seed)
+{
+    static const int stems[][3] = {{7, 3, 3}, {3, 1, 3}, {3, 0, 4}, {4, 1, 1},
+                                   {5, 2, 2}, {2, 0, 3}, {1, 0, 4}, {6, 5, 3}};
+
+    for (unsigned i = 0; i < sizeof stems / sizeof *stems; i++) {
+        int kernel = stems[i][0], pad = stems[i][1];
+        window v = {{kernel, kernel}, {2, 2}, {1, 1}, {pad, pad}};
+        layer_case k = conv_case(2, 9 + (int)i % 2, 12 - (int)i % 3, stems[i][2], 10, v);
+        vary(&k, i);
+        k.stem = true;
+        layer_test(&k, seed);
+        if (k.shape.ic > 2)
+            continue;
+        k.types = i % 2 ? WAIO_PACK_S16_S8 : WAIO_PACK_S16_S16;
+        k.x_zero = k.y_zero = 0;
+        k.bias_bits = 64;
+        k.output = WAIO_CUDA_CODES;
+        layer_test(&k, seed);
+    }
+}
+
 int main(void)
 {
     uint32_t seed = 777;
@@ -166,6 +189,7 @@ int main(void)
         test_depthwise(&seed);
         test_overflow(&seed);
         test_far(&seed);
+        test_stems(&seed);
     }
     return device_end();
 }
