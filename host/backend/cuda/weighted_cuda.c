@@ -1,7 +1,7 @@
 /* Integer conv2d, depthwise and dense through the kernels on tensor cores (kernels.h, "weighted
  * layers"). Weights and per-channel constants become one block of device memory. Kernels want each
  * pixel of x to begin at a multiple of 16 bytes: where the channels do not fill that, the image is
- * first copied to scratch memory, pixel by pixel. */
+ * first arranged so in scratch memory; stems are made layers over blocks of 2x2 pixels (pack.h). */
 #include "backend/cuda/cuda.h"
 
 #include <stdlib.h>
@@ -12,8 +12,10 @@ enum { ALIGNMENT = 256 };
 
 typedef struct weighted {
     waio_pack pack;
-    size_t row_bytes, pitch_bytes; /* of a pixel as it lies, and as kernels take it */
-    size_t pitched_bytes;          /* of the copy; 0: none is made */
+    waio_conv_shape shape; /* of the node; pack.shape is another for a stem */
+    bool stem, arranges;   /* the image is arranged first: */
+    waio_cuda_arrangement arrangement;
+    size_t arranged_bytes;
     bool sums_64;
 } weighted;
 
@@ -79,10 +81,28 @@ static void fill_multipliers(waio_multiplier *multiplier, double *real, const wa
     }
 }
 
+/* The weights as the packed layer has them, in `blocks` if they must change. */
+static waio_status blocks_of(void **blocks, const waio_kernel *kernel, const void **weight)
+{
+    const weighted *k = kernel->state;
+    const waio_conv_shape *to = &k->pack.shape;
+    size_t count = (size_t)to->oc * (size_t)to->kh * (size_t)to->kw * (size_t)to->ic;
+
+    if (!k->stem)
+        return WAIO_OK;
+    *blocks = calloc(count, sizeof(int16_t));
+    if (!*blocks)
+        return waio_error(WAIO_ENOMEM, "out of memory");
+    waio_pack_stem_weights(*blocks, *weight, &k->shape, k->pack.types);
+    *weight = *blocks;
+    return WAIO_OK;
+}
+
 static waio_status fill_block(void *block, waio_pack *pack, const waio_kernel *kernel,
                               const void *weight)
 {
     waio_status st = WAIO_OK;
+    void *blocks = NULL;
     const waio_graph *graph = kernel->graph;
     const waio_node *node = kernel->node;
     const waio_value *bias = node->input_count == 3 ? &graph->value[node->input[2]] : NULL;
@@ -92,6 +112,7 @@ static waio_status fill_block(void *block, waio_pack *pack, const waio_kernel *k
 
     if (!multiplier || !real)
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    WAIO_TRY(st, blocks_of(&blocks, kernel, &weight));
     fill_multipliers(multiplier, real, kernel);
     waio_pack_fill(
         pack, block,
@@ -104,6 +125,7 @@ static waio_status fill_block(void *block, waio_pack *pack, const waio_kernel *k
 done:
     free(multiplier);
     free(real);
+    free(blocks);
     return st;
 }
 
@@ -147,6 +169,18 @@ done:
     return st;
 }
 
+static waio_status arrange(const weighted *k, void *to, const void *x, cudaStream_t stream)
+{
+    waio_status st = WAIO_OK;
+
+    if (k->pack.types < WAIO_PACK_S16_S8)
+        CUDA_TRY(st, waio_cuda_arrange_qs8(to, x, k->arrangement, stream));
+    else
+        CUDA_TRY(st, waio_cuda_arrange_qs16(to, x, k->arrangement, stream));
+done:
+    return st;
+}
+
 static waio_status run_weighted(const waio_kernel *kernel, const waio_kernel_args *args)
 {
     waio_status st = WAIO_OK;
@@ -154,22 +188,17 @@ static waio_status run_weighted(const waio_kernel *kernel, const waio_kernel_arg
     const waio_cuda_gpu *gpu = waio_cuda_gpu_now();
     cudaStream_t stream = waio_cuda_stream(args->space);
     waio_cuda_params out = waio_cuda_output_params(kernel);
-    size_t element = waio_type_bytes(kernel->graph->value[kernel->node->input[0]].type);
     unsigned char *scratch = args->scratch;
-    const void *x = args->input[0];
+    bool works = waio_cuda_workspace_bytes(&k->pack) > 0;
 
-    if (k->pitched_bytes) {
-        size_t pixels = k->pitched_bytes / k->pitch_bytes;
-        CUDA_TRY(st, cudaMemcpy2DAsync(scratch, k->pitch_bytes, x, k->row_bytes, k->row_bytes,
-                                       pixels, cudaMemcpyDeviceToDevice, stream));
-        x = scratch;
-    }
+    if (k->arranges)
+        WAIO_TRY(st, arrange(k, scratch, args->input[0], stream));
     waio_cuda_layer layer = {.pack = k->pack,
                              .packed = args->input[1],
-                             .x = x,
-                             .x_pitch = (int64_t)(k->pitch_bytes / element),
+                             .x = k->arranges ? scratch : args->input[0],
+                             .x_pitch = k->arrangement.pitch,
                              .y = args->output,
-                             .y_pitch = k->pack.shape.oc,
+                             .y_pitch = k->shape.oc,
                              .output = WAIO_CUDA_CODES,
                              .rounding = kernel->graph->requant,
                              .sums_64 = k->sums_64,
@@ -177,9 +206,7 @@ static waio_status run_weighted(const waio_kernel *kernel, const waio_kernel_arg
                              .lo = out.lo,
                              .hi = out.hi,
                              .flags = waio_cuda_overflow_flags(args->space),
-                             .workspace = waio_cuda_workspace_bytes(&k->pack)
-                                              ? scratch + rounded(k->pitched_bytes)
-                                              : NULL,
+                             .workspace = works ? scratch + rounded(k->arranged_bytes) : NULL,
                              .device = {gpu->processors, 100 * gpu->major + 10 * gpu->minor},
                              .tile = WAIO_CUDA_TILE_AUTO};
     WAIO_TRY(st, launch(kernel, &layer, stream));
@@ -187,16 +214,24 @@ done:
     return st;
 }
 
-static void lay_out_pixels(weighted *k, const waio_conv_shape *shape, size_t element)
+/* Whether and how the image is arranged. */
+static void plan_arrangement(weighted *k, const waio_value *x)
 {
-    size_t pixels = (size_t)shape->images * (size_t)shape->ih * (size_t)shape->iw;
+    const waio_conv_shape *s = &k->shape;
+    int64_t element = (int64_t)waio_type_bytes(x->type), pitch = waio_pack_x_pitch(&k->pack);
+    int32_t block = k->stem ? 2 : 1;
+    int64_t pixels =
+        (int64_t)s->images * ((s->ih + block - 1) / block) * ((s->iw + block - 1) / block);
 
-    k->row_bytes = (size_t)shape->ic * element;
-    k->pitch_bytes = (size_t)waio_pack_x_pitch(&k->pack) * element;
-    if (k->pitch_bytes <= k->row_bytes && k->row_bytes % 16 == 0)
-        k->pitch_bytes = k->row_bytes;
-    else
-        k->pitched_bytes = pixels * k->pitch_bytes;
+    k->arranges = k->stem || s->ic * element % 16 != 0 || pitch > s->ic;
+    k->arrangement = (waio_cuda_arrangement){.images = s->images,
+                                             .ih = s->ih,
+                                             .iw = s->iw,
+                                             .ic = s->ic,
+                                             .block = block,
+                                             .pitch = k->arranges ? pitch : s->ic,
+                                             .zero_point = x->params.zero_point[0]};
+    k->arranged_bytes = k->arranges ? (size_t)(pixels * pitch * element) : 0;
 }
 
 waio_status waio_cuda_create_weighted(waio_kernel *kernel)
@@ -205,7 +240,9 @@ waio_status waio_cuda_create_weighted(waio_kernel *kernel)
     const waio_graph *graph = kernel->graph;
     const waio_value *x = &graph->value[kernel->node->input[0]];
     const waio_value *w = &graph->value[kernel->node->input[1]];
-    waio_conv_shape shape = shape_of(kernel);
+    waio_pack_types types = x->type == WAIO_S8   ? WAIO_PACK_S8_S8
+                            : w->type == WAIO_S8 ? WAIO_PACK_S16_S8
+                                                 : WAIO_PACK_S16_S16;
     weighted *k = calloc(1, sizeof *k);
 
     if (!k)
@@ -216,14 +253,13 @@ waio_status waio_cuda_create_weighted(waio_kernel *kernel)
     kernel->pack = pack_weighted;
     if (w->params.u8)
         WAIO_FAIL(st, WAIO_EUNSUPPORTED, "cuda: weights of uint8 files");
-    if (!waio_pack_layout(&k->pack, &shape,
-                          x->type == WAIO_S8   ? WAIO_PACK_S8_S8
-                          : w->type == WAIO_S8 ? WAIO_PACK_S16_S8
-                                               : WAIO_PACK_S16_S16))
+    waio_conv_shape shape = k->shape = shape_of(kernel);
+    k->stem = kernel->node->op == WAIO_OP_CONV2D && waio_pack_stem(&shape, &k->shape, types);
+    if (!waio_pack_layout(&k->pack, k->stem ? &shape : &k->shape, types))
         WAIO_FAIL(st, WAIO_EUNSUPPORTED, "cuda: sizes beyond the kernels'");
     k->sums_64 = sums_of_64(kernel, x->type, w->type);
-    lay_out_pixels(k, &shape, waio_type_bytes(x->type));
-    kernel->scratch_bytes = rounded(k->pitched_bytes) + waio_cuda_workspace_bytes(&k->pack);
+    plan_arrangement(k, x);
+    kernel->scratch_bytes = rounded(k->arranged_bytes) + waio_cuda_workspace_bytes(&k->pack);
 done:
     return st;
 }
