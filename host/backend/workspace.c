@@ -28,19 +28,36 @@ static void *reserve(size_t bytes)
     return p;
 }
 
+/* Weights of the float network, or twice that of a quantized one. */
+static waio_space_plan plan_space(const waio_program *program)
+{
+    const waio_graph *graph = program->graph;
+    waio_space_plan plan = {.activations = program->activation_bytes,
+                            .scratch = program->scratch_bytes,
+                            .input = bytes_of(program, graph->input)};
+
+    for (int n = 0; n < graph->node_count; n++) {
+        const waio_node *node = &graph->node[n];
+        if (!waio_op_weighted(node->op) || !program->step[n].backend->memory)
+            continue;
+        plan.reserve +=
+            sizeof(float) * (size_t)waio_shape_count(&graph->value[node->input[1]].shape);
+        plan.floats = plan.floats || graph->value[node->output].type == WAIO_F32;
+    }
+    return plan;
+}
+
 static waio_status open_mirror(waio_workspace *workspace, const waio_program *program)
 {
     const waio_graph *graph = program->graph;
+    waio_space_plan plan = plan_space(program);
     waio_mirror *mirror = calloc(1, sizeof *mirror);
 
     workspace->mirror = mirror;
     if (!mirror || !(mirror->current = calloc((size_t)graph->value_count + 1, 1)))
         return waio_error(WAIO_ENOMEM, "out of memory");
     mirror->memory = program->backend->memory;
-    return mirror->memory->open(&mirror->space,
-                                &(waio_space_plan){.activations = program->activation_bytes,
-                                                   .scratch = program->scratch_bytes,
-                                                   .input = bytes_of(program, graph->input)});
+    return mirror->memory->open(&mirror->space, &plan);
 }
 
 size_t waio_workspace_bytes(const waio_program *program)

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-enum : size_t { HANDLE_BYTES = (size_t)1 << 20 };
+enum : size_t { HANDLE_BYTES = (size_t)1 << 16 };
 
 struct cublasContext {
     cudaStream_t stream;

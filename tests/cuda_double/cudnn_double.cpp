@@ -4,7 +4,7 @@
 
 #include <cudnn.h>
 
-enum : size_t { HANDLE_BYTES = (size_t)1 << 20 };
+enum : size_t { HANDLE_BYTES = (size_t)1 << 16 };
 
 struct cudnnContext {
     cudaStream_t stream;

@@ -37,6 +37,7 @@ typedef struct double_table {
     long (*calls)(void); /* so far, that a fault could have met */
     /* Makes synchronisation wait for nothing: what forgetting it looks like. */
     void (*forget_synchronisation)(int on);
+    void (*limit_memory)(size_t bytes); /* of the device; 0: as the environment says */
 } double_table;
 extern const double_table double_controls;
 

@@ -13,6 +13,7 @@
 
 void double_count_live(double_live *out);
 void double_forget_synchronisation(int on);
+void double_limit_memory(size_t bytes);
 
 /* ---- faults_double.cpp ---- */
 

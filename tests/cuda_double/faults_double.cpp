@@ -69,4 +69,4 @@ int double_objects(void)
 }
 
 const double_table double_controls = {double_count_live, calls_so_far,
-                                      double_forget_synchronisation};
+                                      double_forget_synchronisation, double_limit_memory};

@@ -62,8 +62,17 @@ static bool is_pinned(const void *p, size_t bytes)
 
 /* ---- how much there is ---- */
 
+static size_t limit;
+
+void double_limit_memory(size_t bytes)
+{
+    limit = bytes;
+}
+
 static size_t device_size(void)
 {
+    if (limit)
+        return limit;
     const char *text = getenv("WAIO_DOUBLE_MEMORY");
     size_t asked = text ? (size_t)strtoull(text, NULL, 10) : (size_t)DEVICE_MEMORY;
     return asked < (size_t)DEVICE_MEMORY ? asked : (size_t)DEVICE_MEMORY;

@@ -166,7 +166,7 @@ static void test_memory(void)
     int ended[2] = {0, 0};
     long none = 0;
 
-    for (long kilobytes = 0; kilobytes <= 4096; kilobytes += 512) {
+    for (long kilobytes = 0; kilobytes <= 640; kilobytes += 32) {
         char limit[32];
         snprintf(limit, sizeof limit, "%ld", kilobytes << 10);
         int end = child("WAIO_DOUBLE_MEMORY", limit, false, &none);

@@ -73,6 +73,27 @@ done:
     return st;
 }
 
+/* The libraries' handles take memory as well: here, where too large a batch is still found out. */
+static waio_status check_room(waio_space *space, const waio_space_plan *plan)
+{
+    waio_status st = WAIO_OK;
+    size_t unused = 0, total = 0;
+    cublasHandle_t blas = NULL;
+    cudnnHandle_t dnn = NULL;
+
+    if (plan->floats) {
+        WAIO_TRY(st, waio_cuda_blas(&blas, space));
+        WAIO_TRY(st, waio_cuda_dnn(&dnn, space));
+    }
+    CUDA_TRY(st, cudaMemGetInfo(&unused, &total));
+    if (unused < plan->reserve)
+        WAIO_FAIL(st, WAIO_ENOMEM,
+                  "cuda: %zu of %zu bytes are left on the device, weights take %zu", unused, total,
+                  plan->reserve);
+done:
+    return st;
+}
+
 static waio_status space_open(waio_space **out, const waio_space_plan *plan)
 {
     waio_status st = WAIO_OK;
@@ -93,6 +114,7 @@ static waio_status space_open(waio_space **out, const waio_space_plan *plan)
     for (int i = 0; i < BUFFERS; i++)
         space->device[i] = space->memory + activations + scratch + (size_t)i * input;
     WAIO_TRY(st, open_buffers(space));
+    WAIO_TRY(st, check_room(space, plan));
     *out = space;
     space = NULL;
 done:
