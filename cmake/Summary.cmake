@@ -1,12 +1,9 @@
 # What was built in, as the last lines of the configuration.
-if(WAIO_CUDA STREQUAL "ON")
-  message(FATAL_ERROR "WAIO_CUDA=ON, but this version has no CUDA backend yet; use AUTO or OFF")
-endif()
 message(STATUS "")
 message(STATUS "waio ${PROJECT_VERSION} (${CMAKE_BUILD_TYPE})")
 message(STATUS "  backend ref    on   plain C loops")
 message(STATUS "  backend cpu    on   oneDNN ${WAIO_DNNL_VERSION}, integer kernels")
-message(STATUS "  backend cuda   off  not written yet")
+message(STATUS "  backend cuda   ${WAIO_CUDA_STATE}")
 message(STATUS "  import  h5     on   HDF5, cJSON ${libcjson_VERSION}")
 message(STATUS "  import  onnx   on   protobuf-c ${libprotobuf-c_VERSION}")
 message(STATUS "  suites  yaml   on   libcyaml ${libcyaml_VERSION}")

@@ -119,30 +119,28 @@ typedef enum waio_requant {
     WAIO_REQUANT_FLOAT   /* float64 product, rounded half away from zero */
 } waio_requant;
 
-#ifndef __CUDACC__
 /* m and shift of a real multiplier >= 0: below 2^-32 it is 0, from 2^30 up the largest there is, so
  * that shifts lie in [-31, 30]. Host only. */
 static inline waio_multiplier waio_multiplier_of(double real)
 {
+    const waio_multiplier largest = {INT32_MAX, 30}, zero = {0, 0};
     int exponent = 0;
     double fraction = frexp(real, &exponent);
 
     if (!(real < 1073741824.0))
-        return (waio_multiplier){INT32_MAX, 30};
+        return largest;
     int64_t m = (int64_t)round(fraction * 2147483648.0);
     if (m == INT64_C(2147483648)) {
         m /= 2;
         exponent++;
     }
-    if (exponent < -31 || real == 0) {
-        m = 0;
-        exponent = 0;
-    }
+    if (exponent < -31 || real == 0)
+        return zero;
     if (exponent > 30)
-        return (waio_multiplier){INT32_MAX, 30};
-    return (waio_multiplier){(int32_t)m, exponent};
+        return largest;
+    waio_multiplier of = {(int32_t)m, exponent};
+    return of;
 }
-#endif
 
 /* Bits of x moved to the left, the rest dropped, as two's complement does it; shift 0 to 31. */
 WAIO_HD int32_t waio_wrap_shift_left(int32_t x, int shift)

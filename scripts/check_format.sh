@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Whether all C sources are formatted as .clang-format says. Versions of clang-format differ, so it
+# Whether all C and CUDA sources are formatted as .clang-format says. Versions of clang-format differ, so it
 # must be version 14; without it the check is skipped (exit 77).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +15,7 @@ if [ -z "$tool" ]; then
     echo "skipped: no clang-format 14 here (apt-get install clang-format-14)"
     exit 77
 fi
-find host kernels tests datasets \( -name '*.c' -o -name '*.h' \) -print0 |
+find host kernels tests datasets \( -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \
+    -o -name '*.cpp' \) -print0 |
     xargs -0 "$tool" --dry-run -Werror
 echo "all files are formatted"

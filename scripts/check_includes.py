@@ -44,7 +44,10 @@ LIBRARIES = {
     r"cjson/|cJSON": ("import",),
     r"onnx/|protobuf-c/": ("import", "export"),
     r"cyaml/|yaml": ("sweep",),
+    r"cuda|cublas|cudnn": ("backend", "kernels"),
 }
+SOURCES = (".c", ".cu", ".cpp")
+SUFFIXES = (*SOURCES, ".h", ".cuh")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -113,7 +116,7 @@ def check_one(file, number, quoted, name, public):
         return f'"{name}": no such file under host/ (ours are named from there)'
     if library and file.folder not in (*library, "tests"):
         return f"<{name}> belongs to host/{', host/'.join(library)}"
-    if library and file in public:
+    if library and file in public and file.folder != "kernels":  # launchers speak CUDA's types
         return f"<{name}> in a header that other folders see"
     return None
 
@@ -123,11 +126,11 @@ def check_order(file):
     own = file.path.with_suffix(".h")
     internal = own.with_name(f"{own.stem}_internal.h")
     rest = [include for include in file.includes if include[0] < file.code_begins]
-    if file.path.suffix == ".c" and own.is_file():
+    if file.path.suffix in SOURCES and own.is_file():
         if not rest or file.find(rest[0][2]) not in (own, internal):
             yield (rest[0][0] if rest else 1), f"its own header {own.name} comes first"
         rest = rest[1:]
-    elif file.path.suffix == ".c" and rest and rest[0][1]:
+    elif file.path.suffix in SOURCES and rest and rest[0][1]:
         rest = rest[1:]  # a header shared by several files, as ref.h, may take that place
     ours_before = False
     for number, quoted, name in rest:
@@ -147,7 +150,7 @@ def check_ladder():
 def main():
     check_ladder()
     files = [File(path) for folder in ("host", "kernels", "tests")
-             for path in sorted((ROOT / folder).rglob("*.[ch]"))]
+             for path in sorted((ROOT / folder).rglob("*")) if path.suffix in SUFFIXES]
     unknown = {file.folder for file in files} - set(LADDER)
     if unknown:
         sys.exit(f"check_includes.py: no row in LADDER for {', '.join(sorted(unknown))}")

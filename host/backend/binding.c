@@ -2,11 +2,48 @@
 
 #include <stdlib.h>
 
+#include "backend/program_internal.h"
+
+/* ---- constants ---- */
+
+waio_status waio_binding_place(waio_binding *binding, const waio_program *program)
+{
+    waio_status st = WAIO_OK;
+    const waio_graph *graph = program->graph;
+
+    if (!program->backend->memory || !binding->constant)
+        return WAIO_OK;
+    binding->placed = calloc((size_t)graph->value_count + 1, sizeof *binding->placed);
+    if (!binding->placed)
+        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    for (int v = 0; v < graph->value_count; v++)
+        if (binding->constant[v] && program->placed[v]) /* an operand of a kernel there */
+            WAIO_TRY(st, program->backend->memory->place(&binding->placed[v], binding->constant[v],
+                                                         waio_constant_bytes(graph, v)));
+done:
+    if (st != WAIO_OK)
+        waio_binding_unplace(binding, program);
+    return st;
+}
+
+void waio_binding_unplace(waio_binding *binding, const waio_program *program)
+{
+    if (!binding->placed)
+        return;
+    for (int v = 0; v < program->graph->value_count; v++)
+        if (binding->placed[v])
+            program->backend->release(binding->placed[v]);
+    free(binding->placed);
+    binding->placed = NULL;
+}
+
+/* ---- the float network's ---- */
+
 waio_status waio_float_binding_create(waio_float_binding *out, const waio_program *program)
 {
     waio_status st = WAIO_OK;
     const waio_graph *graph = waio_program_graph(program);
-    waio_float_binding b = {.node_count = graph->node_count};
+    waio_float_binding b = {.program = program};
 
     b.constant = calloc((size_t)graph->value_count + 1, sizeof *b.constant);
     b.packed = calloc((size_t)graph->node_count + 1, sizeof *b.packed);
@@ -33,8 +70,11 @@ done:
 
 void waio_float_binding_free(waio_float_binding *binding)
 {
-    for (int n = 0; binding->packed && n < binding->node_count; n++)
-        free(binding->packed[n]);
+    int nodes = binding->packed ? binding->program->graph->node_count : 0;
+
+    for (int n = 0; n < nodes; n++)
+        if (binding->packed[n])
+            waio_program_release(binding->program, n, binding->packed[n]);
     free(binding->packed);
     free(binding->constant);
     *binding = (waio_float_binding){0};

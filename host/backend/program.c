@@ -1,25 +1,7 @@
-#include "backend/program.h"
+#include "backend/program_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "graph/memplan.h"
-
-typedef struct step {
-    const waio_backend *backend;
-    waio_kernel *kernel;
-} step;
-
-struct waio_program {
-    const waio_graph *graph;
-    const waio_backend *backend;
-    int64_t batch;
-    step *step;           /* per node */
-    waio_lifetime *place; /* per value */
-    size_t activation_bytes, scratch_bytes;
-    int fallbacks;
-};
 
 static size_t value_bytes(const waio_program *program, int id)
 {
@@ -62,7 +44,7 @@ done:
 static waio_status create_step(waio_program *program, int n)
 {
     const waio_node *node = &program->graph->node[n];
-    step *s = &program->step[n];
+    waio_step *s = &program->step[n];
     const char *reason = "";
 
     waio_status st = WAIO_EUNSUPPORTED;
@@ -77,9 +59,37 @@ static waio_status create_step(waio_program *program, int n)
     if (st != WAIO_OK)
         return waio_error_context(st, "node \"%s\" (%s)", node->name, waio_op_name(node->op));
     size_t scratch = s->backend->scratch_bytes(s->kernel);
-    if (scratch > program->scratch_bytes)
-        program->scratch_bytes = scratch;
+    size_t *most = s->backend->memory ? &program->scratch_bytes : &program->host_scratch_bytes;
+    *most = scratch > *most ? scratch : *most;
     return WAIO_OK;
+}
+
+size_t waio_constant_bytes(const waio_graph *graph, int id)
+{
+    const waio_value *value = &graph->value[id];
+    return (size_t)waio_shape_count(&value->shape) * waio_type_bytes(value->type);
+}
+
+/* Constant operands that kernels in the backend's own memory read, copied there. */
+static waio_status place_constants(waio_program *program, int n)
+{
+    waio_status st = WAIO_OK;
+    const waio_graph *graph = program->graph;
+    const waio_node *node = &graph->node[n];
+    const waio_backend *backend = program->step[n].backend;
+
+    for (int i = 0; backend->memory && i < node->input_count; i++) {
+        int id = node->input[i];
+        const waio_value *value = &graph->value[id];
+        bool weight = i == 1 && waio_op_weighted(node->op);
+        if (!waio_value_is_const(graph, id) || weight || program->placed[id])
+            continue;
+        WAIO_TRY(st, backend->memory->place(&program->placed[id],
+                                            value->codes ? value->codes : value->data,
+                                            waio_constant_bytes(graph, id)));
+    }
+done:
+    return st;
 }
 
 waio_status waio_program_compile(waio_program **out, const waio_graph *graph,
@@ -95,10 +105,13 @@ waio_status waio_program_compile(waio_program **out, const waio_graph *graph,
     program->batch = batch;
     program->step = calloc((size_t)graph->node_count + 1, sizeof *program->step);
     program->place = calloc((size_t)graph->value_count + 1, sizeof *program->place);
-    if (!program->step || !program->place)
+    program->placed = calloc((size_t)graph->value_count + 1, sizeof *program->placed);
+    if (!program->step || !program->place || !program->placed)
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
-    for (int n = 0; n < graph->node_count; n++)
+    for (int n = 0; n < graph->node_count; n++) {
         WAIO_TRY(st, create_step(program, n));
+        WAIO_TRY(st, place_constants(program, n));
+    }
     WAIO_TRY(st, plan_memory(program, keep_from));
     *out = program;
     program = NULL;
@@ -114,75 +127,63 @@ void waio_program_free(waio_program *program)
     for (int n = 0; program->step && n < program->graph->node_count; n++)
         if (program->step[n].kernel)
             program->step[n].backend->destroy(program->step[n].kernel);
+    for (int v = 0; program->placed && v < program->graph->value_count; v++)
+        if (program->placed[v])
+            program->backend->release(program->placed[v]);
     free(program->step);
     free(program->place);
+    free(program->placed);
     free(program);
 }
 
-size_t waio_workspace_bytes(const waio_program *program)
+/* What node `n` reads as `id`, an operand or the packed weight, brought to where it runs. */
+static waio_status input_of(const void **input, const waio_program *program,
+                            const waio_binding *binding, const waio_workspace *workspace, int n,
+                            int id)
 {
-    return program->activation_bytes + program->scratch_bytes;
-}
+    waio_status st = WAIO_OK;
+    const waio_value *value = &program->graph->value[id];
+    bool in_space = program->step[n].backend->memory != NULL;
 
-waio_status waio_workspace_create(waio_workspace *workspace, const waio_program *program)
-{
-    workspace->activations = waio_aligned_calloc(program->activation_bytes);
-    workspace->scratch = waio_aligned_calloc(program->scratch_bytes);
-    if (workspace->activations && workspace->scratch)
-        return WAIO_OK;
-    waio_workspace_free(workspace);
-    return WAIO_ENOMEM;
-}
-
-void waio_workspace_free(waio_workspace *workspace)
-{
-    free(workspace->activations);
-    free(workspace->scratch);
-    *workspace = (waio_workspace){0};
-}
-
-float *waio_workspace_value(const waio_workspace *workspace, const waio_program *program, int id)
-{
-    return (float *)(workspace->activations + program->place[id].offset);
-}
-
-static const void *input_of(const waio_program *program, const waio_binding *binding,
-                            const waio_workspace *workspace, int id)
-{
-    if (!waio_value_is_const(program->graph, id))
-        return waio_workspace_value(workspace, program, id);
-    if (binding->constant && binding->constant[id])
-        return binding->constant[id];
-    if (program->graph->value[id].codes)
-        return program->graph->value[id].codes;
-    return program->graph->value[id].data;
+    if (!waio_value_is_const(program->graph, id)) {
+        WAIO_TRY(st, in_space ? waio_workspace_to_space(workspace, program, id)
+                              : waio_workspace_to_host(workspace, program, id));
+        *input = in_space ? waio_workspace_space_value(workspace, program, id)
+                          : waio_workspace_host_value(workspace, program, id);
+    } else if (in_space && program->placed[id]) {
+        bool bound = binding->placed && binding->placed[id];
+        *input = bound ? binding->placed[id] : program->placed[id];
+    } else if (binding->constant && binding->constant[id]) {
+        *input = binding->constant[id];
+    } else {
+        *input = value->codes ? value->codes : (const void *)value->data;
+    }
+done:
+    return st;
 }
 
 static waio_status run_node(const waio_program *program, const waio_binding *binding,
                             const waio_workspace *workspace, int n, bool clamp_follows)
 {
+    waio_status st = WAIO_OK;
     const waio_node *node = &program->graph->node[n];
-    const step *s = &program->step[n];
+    const waio_step *s = &program->step[n];
+    const waio_mirror *mirror = s->backend->memory ? workspace->mirror : NULL;
     const void *input[WAIO_MAX_INPUTS];
 
     for (int i = 0; i < node->input_count; i++)
-        input[i] = input_of(program, binding, workspace, node->input[i]);
-    waio_kernel_args args = {.input = input,
-                             .output = waio_workspace_value(workspace, program, node->output),
-                             .scratch = workspace->scratch,
-                             .clamp_follows = clamp_follows};
-    return s->backend->run(s->kernel, &args);
-}
-
-static void quantize_value(const waio_program *program, const waio_value_quant *quant, float *data,
-                           int64_t count)
-{
-    if (quant->half) {
-        for (int64_t i = 0; i < count; i++)
-            data[i] = waio_round_to_half(data[i]);
-        return;
-    }
-    program->backend->fake_quantize(data, data, (size_t)count, quant->fq, quant->rounding);
+        WAIO_TRY(st, input_of(&input[i], program, binding, workspace, n, node->input[i]));
+    waio_kernel_args args = {
+        .input = input,
+        .output = mirror ? waio_workspace_space_value(workspace, program, node->output)
+                         : waio_workspace_host_value(workspace, program, node->output),
+        .scratch = mirror ? mirror->memory->scratch(mirror->space) : workspace->scratch,
+        .space = mirror ? mirror->space : NULL,
+        .clamp_follows = clamp_follows};
+    WAIO_TRY(st, s->backend->run(s->kernel, &args));
+    waio_workspace_wrote(workspace, node->output, mirror != NULL);
+done:
+    return st;
 }
 
 static int64_t value_count(const waio_program *program, int id)
@@ -190,15 +191,43 @@ static int64_t value_count(const waio_program *program, int id)
     return waio_shape_count(&program->graph->value[id].shape) * program->batch;
 }
 
-static void cross_boundary(const waio_program *program, const waio_binding *binding,
-                           const waio_workspace *workspace)
+static waio_status quantize_value(const waio_program *program, const waio_value_quant *quant,
+                                  const waio_workspace *workspace, int id)
 {
+    waio_status st = WAIO_OK;
+    int64_t count = value_count(program, id);
+    const waio_mirror *mirror = workspace->mirror;
+
+    if (waio_workspace_in_space(workspace, id) && !quant->half) {
+        st = mirror->memory->fake_quantize(mirror->space,
+                                           waio_workspace_space_value(workspace, program, id),
+                                           (size_t)count, quant->fq, quant->rounding);
+        waio_workspace_wrote(workspace, id, true);
+        return st;
+    }
+    WAIO_TRY(st, waio_workspace_to_host(workspace, program, id));
+    float *data = waio_workspace_host_value(workspace, program, id);
+    for (int64_t i = 0; quant->half && i < count; i++)
+        data[i] = waio_round_to_half(data[i]);
+    if (!quant->half)
+        program->backend->fake_quantize(data, data, (size_t)count, quant->fq, quant->rounding);
+    waio_workspace_wrote(workspace, id, false);
+done:
+    return st;
+}
+
+static waio_status cross_boundary(const waio_program *program, const waio_binding *binding,
+                                  const waio_workspace *workspace)
+{
+    waio_status st = WAIO_OK;
+
     for (int i = 0; i < binding->boundary_count; i++) {
         int id = binding->boundary_value[i];
         assert(program->graph->value[id].type == WAIO_F32);
-        quantize_value(program, &binding->boundary_quant[i],
-                       waio_workspace_value(workspace, program, id), value_count(program, id));
+        WAIO_TRY(st, quantize_value(program, &binding->boundary_quant[i], workspace, id));
     }
+done:
+    return st;
 }
 
 /* The quantizer behind node `n` with the node's clamp [a, b] in its bounds. Division and rounding
@@ -216,17 +245,29 @@ static waio_value_quant with_clamp(waio_value_quant quant, waio_clamp clamp)
     return quant;
 }
 
+static waio_status show(const waio_observer_hook *hook, const waio_program *program,
+                        const waio_workspace *workspace, int id)
+{
+    waio_status st = WAIO_OK;
+
+    WAIO_TRY(st, waio_workspace_to_host(workspace, program, id));
+    hook->value(hook->payload, id, waio_workspace_host_value(workspace, program, id),
+                value_count(program, id));
+done:
+    return st;
+}
+
 waio_status waio_program_run(const waio_program *program, const waio_binding *binding,
                              const waio_workspace *workspace, waio_run_range range,
                              const waio_observer_hook *hook)
 {
     waio_status st = WAIO_OK;
 
+    if (range.first == 0 && range.end > 0)
+        waio_workspace_begin(workspace, program);
     for (int n = range.first; n < range.end; n++) {
         const waio_node *node = &program->graph->node[n];
         int id = node->output;
-        float *data = waio_workspace_value(workspace, program, id);
-        int64_t count = value_count(program, id);
         bool suspended = range.suspend && n == range.end - 1;
         waio_value_quant quant = {0};
 
@@ -234,13 +275,13 @@ waio_status waio_program_run(const waio_program *program, const waio_binding *bi
             quant = with_clamp(binding->quant[id], node->clamp);
         assert(!quant.enabled || program->graph->value[id].type == WAIO_F32);
         if (n == binding->boundary)
-            cross_boundary(program, binding, workspace);
+            WAIO_TRY(st, cross_boundary(program, binding, workspace));
         if (!(range.resume && n == range.first))
             WAIO_TRY(st, run_node(program, binding, workspace, n, quant.enabled && !quant.half));
         if (quant.enabled)
-            quantize_value(program, &quant, data, count);
+            WAIO_TRY(st, quantize_value(program, &quant, workspace, id));
         if (hook)
-            hook->value(hook->payload, id, data, count);
+            WAIO_TRY(st, show(hook, program, workspace, id));
     }
 done:
     return st;
@@ -250,6 +291,16 @@ waio_status waio_program_pack(const waio_program *program, int node, void **pack
                               const void *weight)
 {
     return program->step[node].backend->pack(program->step[node].kernel, packed, bytes, weight);
+}
+
+void waio_program_release(const waio_program *program, int node, void *packed)
+{
+    const waio_backend *backend = program->step[node].backend;
+
+    if (backend->release)
+        backend->release(packed);
+    else
+        free(packed);
 }
 
 bool waio_value_crosses(const waio_program *program, int id, int node)

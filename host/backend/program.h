@@ -21,7 +21,8 @@ typedef struct waio_value_quant {
 /* What makes a run of a program one configuration. Arrays are indexed by value id; entries of
  * NULL or not enabled are float: the graph's own numbers. */
 typedef struct waio_binding {
-    const void **constant;         /* per value: packed weight, bias or constant operand */
+    const void **constant; /* per value: packed weight, bias or constant operand */
+    void **placed; /* the operands once more where the backend's kernels read them: binding.h */
     const waio_value_quant *quant; /* per value: quantizer behind the node that computes it */
     /* A float prefix ends before node `boundary`: there the values listed are quantized, so that
      * float readers see them float and quantized readers quantized. No values: no boundary. */
@@ -38,9 +39,11 @@ typedef struct waio_observer_hook {
     void *payload;
 } waio_observer_hook;
 
-/* One per thread: activations and scratch memory. */
+/* One per thread: activations and scratch memory in the host's memory; `mirror` is their other part
+ * if the backend has memory of its own, else NULL. */
 typedef struct waio_workspace {
     unsigned char *activations, *scratch;
+    struct waio_mirror *mirror;
 } waio_workspace;
 
 /* Compiles `graph`, which must outlive the program. `keep_from` is a node index: values that are
@@ -53,12 +56,20 @@ void waio_program_free(waio_program *program);
 
 waio_status waio_workspace_create(waio_workspace *workspace, const waio_program *program);
 void waio_workspace_free(waio_workspace *workspace);
-/* Bytes that one workspace takes. */
+/* Bytes of the host's memory that one workspace takes. */
 size_t waio_workspace_bytes(const waio_program *program);
 
-/* A value's numbers in a workspace, or its codes if it is an integer: batch x shape. The input is
- * written there before node 0. */
+/* A value's numbers in a workspace, or its codes if it is an integer: batch x shape, in the host's
+ * memory. The input is written there before every run from node 0 on (its address may change with
+ * each). Anything else is read there after waio_workspace_fetch, or written and handed over with
+ * waio_workspace_put. */
 float *waio_workspace_value(const waio_workspace *workspace, const waio_program *program, int id);
+/* Waits for the runs so far and brings a value's numbers to where waio_workspace_value says. What
+ * went wrong in a run of a backend that queues its work may be reported only here. */
+waio_status waio_workspace_fetch(const waio_workspace *workspace, const waio_program *program,
+                                 int id);
+/* The numbers there have been changed: the next run takes them. */
+void waio_workspace_put(const waio_workspace *workspace, int id);
 
 /* Runs nodes [first, end). With `resume` the first node's own operation is taken as done and only
  * its quantizer runs; with `suspend` the last node's quantizer does not run, so that a later call
@@ -74,9 +85,10 @@ waio_status waio_program_run(const waio_program *program, const waio_binding *bi
 /* Whether value `id` is computed (or filled in) up to node `node` and read behind it. */
 bool waio_value_crosses(const waio_program *program, int id, int node);
 
-/* Packs a weighted node's weight for its kernel; released with free(). */
+/* Packs a weighted node's weight for its kernel; freed with waio_program_release. */
 waio_status waio_program_pack(const waio_program *program, int node, void **packed, size_t *bytes,
                               const void *weight);
+void waio_program_release(const waio_program *program, int node, void *packed);
 
 int64_t waio_program_batch(const waio_program *program);
 const waio_graph *waio_program_graph(const waio_program *program);

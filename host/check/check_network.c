@@ -93,6 +93,8 @@ static waio_status check_node(trio *t, int n, waio_network_report *report)
     WAIO_TRY(st, run_one(&t->ref, n));
     WAIO_TRY(st, run_one(&t->lock, n));
     WAIO_TRY(st, run_one(&t->free, n));
+    WAIO_TRY(st, waio_float_run_fetch(&t->lock, id));
+    WAIO_TRY(st, waio_float_run_fetch(&t->free, id));
     double share = waio_compare(got, want, count, bound);
     if (quant && quant->enabled && !quant->half &&
         !quantize_both(t, quant, want, got, count, report))
@@ -100,6 +102,7 @@ static waio_status check_node(trio *t, int n, waio_network_report *report)
     for (size_t i = 0; quant && quant->enabled && quant->half && i < count; i++)
         want[i] = waio_round_to_half(want[i]);
     memcpy(got, want, count * sizeof *got);
+    waio_workspace_put(&t->lock.workspace, id);
     if (!(share <= 1) && report->departed < 0) {
         report->departed = n;
         report->departed_share = share;

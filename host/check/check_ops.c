@@ -26,6 +26,7 @@ static waio_status compare_runs(case_result *result, waio_op_case *c, const waio
     waio_op_case_input(c, x, waio_float_run_count(want, graph->input));
     WAIO_TRY(st, waio_float_run_whole(want, x));
     WAIO_TRY(st, waio_float_run_whole(got, x));
+    WAIO_TRY(st, waio_float_run_fetch(got, id));
     result->bound = c->fill == WAIO_FILL_REAL ? waio_bound_of(graph, &graph->node[last])
                                               : (waio_bound){WAIO_BOUND_EQUAL_NUMBERS, 0};
     const float *a = waio_float_run_value(got, id), *b = waio_float_run_value(want, id);

@@ -31,6 +31,11 @@ float *waio_float_run_value(const waio_float_run *run, int id)
     return waio_workspace_value(&run->workspace, run->program, id);
 }
 
+waio_status waio_float_run_fetch(const waio_float_run *run, int id)
+{
+    return waio_workspace_fetch(&run->workspace, run->program, id);
+}
+
 size_t waio_float_run_count(const waio_float_run *run, int id)
 {
     const waio_graph *graph = waio_program_graph(run->program);

@@ -21,6 +21,8 @@ void waio_float_run_free(waio_float_run *run);
 /* A value's numbers (an integer value's codes: cast the pointer): batch x shape, how many there
  * are, and the bytes that they take. */
 float *waio_float_run_value(const waio_float_run *run, int id);
+/* Brings a value that has been computed there (program.h). */
+waio_status waio_float_run_fetch(const waio_float_run *run, int id);
 size_t waio_float_run_count(const waio_float_run *run, int id);
 size_t waio_float_run_bytes(const waio_float_run *run, int id);
 

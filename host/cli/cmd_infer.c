@@ -44,6 +44,7 @@ static waio_status run_batch(const waio_program *program, const waio_binding *bi
     for (int o = 0; o < graph->output_count; o++) {
         int id = graph->output[o];
         size_t bytes = image_bytes(graph, id) * (size_t)images;
+        WAIO_TRY(st, waio_workspace_fetch(workspace, program, id));
         unsigned char *from = (unsigned char *)waio_workspace_value(workspace, program, id);
         move_codes(graph, id, from, bytes);
         if (fwrite(from, 1, bytes, out) != bytes)
@@ -103,7 +104,8 @@ int waio_cmd_infer(int argc, char **argv)
         {"output", WAIO_OPTION_TEXT, &output, "FILE",
          "where the outputs go, in the network's output type", 0, 0},
         {"batch", WAIO_OPTION_COUNT, &batch, "N", "images that run at once [1]", 1, 4096},
-        {"backend", WAIO_OPTION_TEXT, &backend_name, "NAME", "auto, cpu, ref or null [auto]", 0, 0},
+        {"backend", WAIO_OPTION_TEXT, &backend_name, "NAME", "auto, cuda, cpu, ref or null [auto]",
+         0, 0},
         {"models", WAIO_OPTION_TEXT, &models_dir, "DIR", "folder of model files [WAIO_MODELS]", 0,
          0},
         {"requant", WAIO_OPTION_TEXT, &requant, "NAME",

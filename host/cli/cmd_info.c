@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/isa.h"
+#include "backend/plugin.h"
 #include "cli/options.h"
 #include "dataset/dataset.h"
 #include "models/models.h"
@@ -32,10 +33,15 @@ static void print_info(void)
 {
     printf("waio %s (%s build)\n", waio_version(), waio_build_type());
     printf("device: %s, %ld processors\n", waio_cpu_name(), sysconf(_SC_NPROCESSORS_ONLN));
-    printf("\nbackends (auto takes cpu):\n");
+    const waio_backend *cuda = NULL;
+    bool runs = waio_plugin_cuda(&cuda) == WAIO_OK;
+    printf("\nbackends (auto takes %s):\n", runs ? "cuda" : "cpu");
     for (int i = 0; waio_backends[i]; i++)
         printf("  %-18s %s\n", waio_backends[i]->name, waio_backends[i]->summary);
-    printf("  %-18s not built in: this version has no CUDA backend yet\n", "cuda");
+    if (runs)
+        printf("  %-18s %s; on %s\n", "cuda", cuda->summary, waio_plugin_cuda_device());
+    else /* the message begins "cuda: " */
+        printf("  %-18s not used: %s\n", "cuda", waio_error_message() + strlen("cuda: "));
     print_isa();
     printf("\nmodels (or a file: Keras .h5, .onnx, .tflite):\n");
     for (const waio_builtin_model *m = waio_builtin_models; m->name; m++)

@@ -20,7 +20,12 @@ void waio_cli_run_init(waio_cli_run *cli);
     {"data", WAIO_OPTION_TEXT, &(CLI).data, "DIR", "folder of data sets [WAIO_DATA]", 0, 0},         \
         {"models", WAIO_OPTION_TEXT, &(CLI).models, "DIR", "folder of model files [WAIO_MODELS]", 0, \
          0},                                                                                         \
-        {"backend", WAIO_OPTION_TEXT, &(CLI).backend, "NAME", "auto, cpu, ref or null [auto]", 0,    \
+        {"backend",                                                                                  \
+         WAIO_OPTION_TEXT,                                                                           \
+         &(CLI).backend,                                                                             \
+         "NAME",                                                                                     \
+         "auto, cuda, cpu, ref or null [auto]",                                                      \
+         0,                                                                                          \
          0},                                                                                         \
         {"threads", WAIO_OPTION_COUNT, &(CLI).threads, "N", "worker threads [all processors]", 1,    \
          1024},                                                                                      \

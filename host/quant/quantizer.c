@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/binding.h"
+
 /* One layer's weights at one bit width. */
 typedef struct bank_entry {
     void *packed;
@@ -29,6 +31,7 @@ struct waio_quantizer {
 /* What a binding owns besides its arena: the bank entries that it keeps alive. */
 typedef struct binding_owner {
     waio_arena *arena;
+    const waio_program *program;
     bank_entry **used;
     int used_count;
 } binding_owner;
@@ -66,7 +69,9 @@ done:
 static void drop(waio_quantizer *q, bank_entry *entry)
 {
     q->bank_bytes -= entry->bytes;
-    free(entry->packed);
+    if (entry->packed)
+        waio_program_release(q->program, (int)((entry - q->bank) / (WAIO_FLOAT + 1)),
+                             entry->packed);
     waio_arena_free(entry->arena);
     *entry = (bank_entry){0};
 }
@@ -441,7 +446,7 @@ waio_status waio_quantizer_bind(waio_quantizer *q, const waio_quant_request *req
     if (!arena)
         return WAIO_ENOMEM;
     WAIO_NEW(st, owner, arena, 1);
-    owner->arena = arena;
+    *owner = (binding_owner){.arena = arena, .program = q->program};
     out->owned = owner;
     WAIO_NEW(st, owner->used, arena, (size_t)q->graph->node_count);
     WAIO_TRY(st, waio_quantizer_check(q, request));
@@ -452,6 +457,7 @@ waio_status waio_quantizer_bind(waio_quantizer *q, const waio_quant_request *req
         WAIO_TRY(st, waio_op_weighted(q->graph->node[n].op)
                          ? bind_weighted(q, request, out, constant, n)
                          : bind_operands(q, request, out, constant, n));
+    WAIO_TRY(st, waio_binding_place(&out->binding, q->program));
     out->size_bytes = network_bytes(q, request);
 done:
     if (st != WAIO_OK) {
@@ -471,6 +477,7 @@ void waio_quant_binding_free(waio_quant_binding *binding)
         return;
     for (int i = 0; i < owner->used_count; i++)
         owner->used[i]->users--;
+    waio_binding_unplace(&binding->binding, owner->program);
     waio_arena_free(owner->arena);
     *binding = (waio_quant_binding){0};
 }

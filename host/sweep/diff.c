@@ -311,6 +311,7 @@ static waio_status run_image(comparison *c, const waio_session *s, int64_t image
         WAIO_TRY(st, waio_program_run(r->program, r->binding, &r->workspace,
                                       (waio_run_range){0, r->graph->node_count, false, false},
                                       &hook[k]));
+        WAIO_TRY(st, waio_workspace_fetch(&r->workspace, r->program, r->graph->output[0]));
     }
     c->diff->images++;
     c->diff->top1_differ += predict_one(&c->side[0], s->dataset->classes) !=

@@ -28,7 +28,7 @@ static waio_status compile(integer_pass *p)
 {
     waio_status st = WAIO_OK;
     const waio_session *s = p->session;
-    int64_t batch = s->options.batch ? s->options.batch : waio_choose_batch(p->graph);
+    int64_t batch = s->options.batch ? s->options.batch : waio_choose_batch(s, p->graph);
 
     for (;; batch /= 2) {
         WAIO_TRY(st, waio_program_compile(&p->program, p->graph, s->options.backend, batch,
@@ -67,9 +67,8 @@ static waio_status prepare(integer_pass *p, waio_arena *arena)
     WAIO_NEW(st, p->prediction, arena, (size_t)p->session->dataset->count);
     WAIO_NEW(st, p->workspace, arena, (size_t)threads);
     WAIO_TRY(st, compile(p));
+    WAIO_TRY(st, waio_open_workspaces(p->session, &p->program, p->workspace, p->graph->node_count));
     WAIO_TRY(st, waio_float_binding_create(&p->weights, p->program));
-    for (int t = 0; t < threads; t++)
-        WAIO_TRY(st, waio_workspace_create(&p->workspace[t], p->program));
     waio_table_to_codes(&p->table, input);
 done:
     return st;
@@ -98,6 +97,7 @@ static waio_status run_chunk(void *payload, int worker, int64_t chunk)
     waio_fill_input(p->program, d, &p->table, workspace, NULL, first, images);
     WAIO_TRY(st, waio_program_run(p->program, &p->weights.binding, workspace,
                                   (waio_run_range){0, p->graph->node_count, false, false}, NULL));
+    WAIO_TRY(st, waio_workspace_fetch(workspace, p->program, output));
     waio_predict(p->prediction + first, waio_workspace_value(workspace, p->program, output),
                  p->graph->value[output].type, d->classes, images);
     for (int64_t i = first; i < first + images; i++)

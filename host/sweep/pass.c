@@ -96,9 +96,10 @@ static size_t kept_per_image(const waio_session *s)
     return count;
 }
 
-static void copy_kept(const waio_session *s, const waio_workspace *workspace, int64_t chunk,
-                      bool store)
+static waio_status copy_kept(const waio_session *s, const waio_workspace *workspace, int64_t chunk,
+                             bool store)
 {
+    waio_status st = WAIO_OK;
     const waio_graph *graph = s->model.graph;
     int64_t batch = waio_program_batch(s->program);
     float *kept = s->first_output + (size_t)(chunk * batch) * kept_per_image(s);
@@ -107,10 +108,16 @@ static void copy_kept(const waio_session *s, const waio_workspace *workspace, in
         if (!waio_value_crosses(s->program, v, s->roles.first_weighted))
             continue;
         size_t count = (size_t)(waio_shape_count(&graph->value[v].shape) * batch);
+        if (store)
+            WAIO_TRY(st, waio_workspace_fetch(workspace, s->program, v));
         float *live = waio_workspace_value(workspace, s->program, v);
         memcpy(store ? kept : live, store ? live : kept, count * sizeof *kept);
         kept += count;
+        if (!store)
+            waio_workspace_put(workspace, v);
     }
+done:
+    return st;
 }
 
 /* Decides whether this pass makes, uses or ignores kept outputs, and holds the memory for them. */
@@ -153,14 +160,14 @@ static waio_status run_prefix(pass *p, const waio_workspace *workspace, int64_t 
     int first = s->roles.first_weighted, head = s->roles.last_weighted;
 
     if (p->mode == KEEP_LOAD)
-        copy_kept(s, workspace, chunk, false);
+        WAIO_TRY(st, copy_kept(s, workspace, chunk, false));
     else
         waio_fill_input(s->program, s->dataset, &p->table, workspace, NULL, first_image, images);
     if (p->mode == KEEP_STORE) {
         /* Up to the first layer, its quantizer (bits A) not yet. */
         WAIO_TRY(st, waio_program_run(s->program, binding, workspace,
                                       (waio_run_range){0, first + 1, false, true}, NULL));
-        copy_kept(s, workspace, chunk, true);
+        WAIO_TRY(st, copy_kept(s, workspace, chunk, true));
     }
     bool resume = p->mode != KEEP_NOTHING;
     WAIO_TRY(st, waio_program_run(s->program, binding, workspace,
@@ -208,6 +215,7 @@ static waio_status run_chunk(void *payload, int worker, int64_t chunk)
     WAIO_TRY(st, run_prefix(p, workspace, chunk, first, images));
     for (int k = 0; k < p->count; k++) {
         WAIO_TRY(st, waio_program_run(s->program, &p->binding[k].binding, workspace, head, NULL));
+        WAIO_TRY(st, waio_workspace_fetch(workspace, s->program, graph->output[0]));
         waio_predict(p->prediction[k] + first,
                      waio_workspace_value(workspace, s->program, graph->output[0]), WAIO_F32,
                      classes, images);

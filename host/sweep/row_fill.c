@@ -46,7 +46,7 @@ waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *s
     row->col_engine = waio_config_engine(c);
     row->col_requant = waio_config_is_integer(c) ? c->requant : NULL;
     row->col_backend = backend->name;
-    row->col_device = waio_cpu_name();
+    row->col_device = waio_backend_device(backend) ? waio_backend_device(backend) : waio_cpu_name();
     row->col_seed = c->seed;
     row->col_metric = "accuracy";
     row->col_version = waio_version();

@@ -1,5 +1,6 @@
 #include "sweep/session_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 /* Activations of a batch should stay in a core's cache: this many bytes for the largest node's
  * input and output together, and never more than MAX_BATCH images. Measured, see README. */
 enum { CACHE_BYTES = 1 << 20, MAX_BATCH = 64 };
+/* Workers that keep a device busy: one's input goes up and another's is made while a third runs. */
+enum { MOST_DEVICE_WORKERS = 4 };
 
 /* The folder that holds the data set: the one asked for, else the one that the build drew. */
 static waio_status find_data_dir(const char **dir, const waio_session_options *options,
@@ -75,10 +78,12 @@ int64_t waio_session_held_bytes(const waio_session *s)
     return d->count * d->height * d->width * d->channels + workspaces;
 }
 
-int64_t waio_choose_batch(const waio_graph *graph)
+int64_t waio_choose_batch(const waio_session *s, const waio_graph *graph)
 {
     int64_t largest = 1;
 
+    if (s->options.backend->memory)
+        return MAX_BATCH;
     for (int n = 0; n < graph->node_count; n++) {
         const waio_node *node = &graph->node[n];
         int64_t bytes = value_bytes(graph, node->output);
@@ -90,10 +95,39 @@ int64_t waio_choose_batch(const waio_graph *graph)
     return batch < 1 ? 1 : batch > MAX_BATCH ? MAX_BATCH : batch;
 }
 
+waio_status waio_open_workspaces(const waio_session *s, waio_program **program,
+                                 waio_workspace *workspace, int keep_from)
+{
+    const waio_backend *backend = s->options.backend;
+
+    for (;;) {
+        waio_status st = WAIO_OK;
+        int64_t batch = waio_program_batch(*program);
+        const waio_graph *graph = waio_program_graph(*program);
+        int open = 0;
+        while (open < s->options.threads &&
+               (st = waio_workspace_create(&workspace[open], *program)) == WAIO_OK)
+            open++;
+        if (st == WAIO_OK)
+            return WAIO_OK;
+        while (open > 0)
+            waio_workspace_free(&workspace[--open]);
+        if (st != WAIO_ENOMEM || !backend->memory || batch == 1)
+            return st;
+        fprintf(stderr, "%s: no room on the device for batches of %lld images; trying %lld\n",
+                backend->name, (long long)batch, (long long)batch / 2);
+        waio_program_free(*program);
+        *program = NULL;
+        st = waio_program_compile(program, graph, backend, batch / 2, keep_from);
+        if (st != WAIO_OK)
+            return st;
+    }
+}
+
 static waio_status compile(waio_session *s)
 {
     waio_status st = WAIO_OK;
-    int64_t batch = s->options.batch ? s->options.batch : waio_choose_batch(s->model.graph);
+    int64_t batch = s->options.batch ? s->options.batch : waio_choose_batch(s, s->model.graph);
 
     WAIO_TRY(st, waio_roles_assign(&s->roles, s->model.graph, s->arena));
     WAIO_TRY(st, waio_program_compile(&s->program, s->model.graph, s->options.backend, batch,
@@ -104,8 +138,7 @@ static waio_status compile(waio_session *s)
         WAIO_FAIL(st, WAIO_ENOMEM,
                   "model %s on %s needs %lld MiB, the budget is %lld MiB (--memory)", s->model.name,
                   s->dataset->name, (long long)(held >> 20), (long long)(s->options.memory >> 20));
-    for (int t = 0; t < s->options.threads; t++)
-        WAIO_TRY(st, waio_workspace_create(&s->workspace[t], s->program));
+    WAIO_TRY(st, waio_open_workspaces(s, &s->program, s->workspace, s->roles.last_weighted));
     WAIO_TRY(st, waio_quantizer_create(&s->quantizer, s->program, &s->roles, NULL,
                                        &s->options.scheme, 0));
 done:
@@ -141,6 +174,8 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     if (!s || !(s->arena = waio_arena_new()))
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
     s->options = *options;
+    if (options->backend->memory && options->threads > MOST_DEVICE_WORKERS)
+        s->options.threads = MOST_DEVICE_WORKERS;
     s->first_bits = -1;
     WAIO_TRY(st, waio_model_load(&s->model, model, &options->model_paths));
     WAIO_TRY(st, find_data_dir(&data_dir, options, dataset, s->arena));

@@ -46,8 +46,13 @@ void waio_predict(int32_t *prediction, const void *score, waio_type type, int cl
 void waio_count_outcome(waio_outcome *out, const waio_session *session, const int32_t *prediction,
                         double seconds, int64_t size_bytes);
 
-/* Images that run at once: as many as the caches hold. */
-int64_t waio_choose_batch(const waio_graph *graph);
+/* Images that run at once: as many as the caches hold; on a device, as many as keep it busy. */
+int64_t waio_choose_batch(const waio_session *session, const waio_graph *graph);
+/* Opens workspaces of `program` for all workers. Where a device has no room for them, `program` is
+ * replaced by one for half the batch, which a line on stderr says, until there is room or the batch
+ * is 1. On failure no workspace is open. */
+waio_status waio_open_workspaces(const waio_session *session, waio_program **program,
+                                 waio_workspace *workspace, int keep_from);
 /* Bytes that the session holds before any pass. */
 int64_t waio_session_held_bytes(const waio_session *session);
 

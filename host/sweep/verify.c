@@ -68,17 +68,21 @@ done:
 
 /* Values of a float prefix (first_n) are quantized at its end, behind the hook of their node: they
  * are looked at when the boundary has been crossed. */
-static void count_boundary(verification *v, const waio_binding *binding,
-                           const waio_workspace *workspace)
+static waio_status count_boundary(verification *v, const waio_binding *binding,
+                                  const waio_workspace *workspace)
 {
+    waio_status st = WAIO_OK;
     const waio_graph *graph = v->session->model.graph;
     int64_t batch = waio_program_batch(v->session->program);
 
     for (int i = 0; i < binding->boundary_count; i++) {
         int id = binding->boundary_value[i];
+        WAIO_TRY(st, waio_workspace_fetch(workspace, v->session->program, id));
         count_levels(v, id, waio_workspace_value(workspace, v->session->program, id),
                      batch * waio_shape_count(&graph->value[id].shape));
     }
+done:
+    return st;
 }
 
 static waio_status verify_batch(verification *v, const waio_quant_binding *binding,
@@ -104,7 +108,7 @@ static waio_status verify_batch(verification *v, const waio_quant_binding *bindi
         WAIO_TRY(st,
                  waio_program_run(s->program, &binding->binding, workspace,
                                   (waio_run_range){boundary, boundary + 1, false, false}, &hook));
-        count_boundary(v, &binding->binding, workspace);
+        WAIO_TRY(st, count_boundary(v, &binding->binding, workspace));
         boundary++;
     }
     WAIO_TRY(st,

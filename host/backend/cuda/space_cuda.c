@@ -1,0 +1,286 @@
+/* A workspace's part on the device: activations and scratch memory in one allocation, a stream for
+ * work and one for input on its way up. Input goes through two pinned buffers of the host and two
+ * of the device, so that the host fills one, the bus carries one and the kernels read one. */
+#include "backend/cuda/cuda.h"
+
+#include <stdlib.h>
+
+enum { BUFFERS = 2, ALIGNMENT = 256, FLAGS = 2 };
+
+struct waio_space {
+    cudaStream_t work, way_up;
+    unsigned char *memory; /* activations, then scratch, the input buffers, the flags */
+    int *flags, *seen;     /* on the device, in pinned memory */
+    size_t scratch_at, input_bytes;
+    unsigned char *host[BUFFERS], *device[BUFFERS];
+    cudaEvent_t sent[BUFFERS], read[BUFFERS]; /* the host's may be filled, the device's too */
+    int next;
+    cublasHandle_t blas;
+    cudnnHandle_t dnn;
+};
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* ---- opening and closing ---- */
+
+static void space_close(waio_space *space)
+{
+    if (!space)
+        return;
+    /* What fails here has failed before and was reported, or is the driver going away. */
+    if (space->way_up)
+        (void)cudaStreamSynchronize(space->way_up);
+    if (space->work)
+        (void)cudaStreamSynchronize(space->work);
+    if (space->dnn)
+        (void)cudnnDestroy(space->dnn);
+    if (space->blas)
+        (void)cublasDestroy(space->blas);
+    for (int i = 0; i < BUFFERS; i++) {
+        if (space->sent[i])
+            (void)cudaEventDestroy(space->sent[i]);
+        if (space->read[i])
+            (void)cudaEventDestroy(space->read[i]);
+        if (space->host[i])
+            (void)cudaFreeHost(space->host[i]);
+    }
+    if (space->seen)
+        (void)cudaFreeHost(space->seen);
+    if (space->memory)
+        (void)cudaFree(space->memory);
+    if (space->way_up)
+        (void)cudaStreamDestroy(space->way_up);
+    if (space->work)
+        (void)cudaStreamDestroy(space->work);
+    (void)cudaGetLastError();
+    free(space);
+}
+
+static waio_status open_buffers(waio_space *space)
+{
+    waio_status st = WAIO_OK;
+
+    for (int i = 0; i < BUFFERS; i++) {
+        CUDA_TRY(st,
+                 cudaHostAlloc((void **)&space->host[i], space->input_bytes, cudaHostAllocDefault));
+        CUDA_TRY(st, cudaEventCreateWithFlags(&space->sent[i], cudaEventDisableTiming));
+        CUDA_TRY(st, cudaEventCreateWithFlags(&space->read[i], cudaEventDisableTiming));
+    }
+done:
+    return st;
+}
+
+/* The libraries' handles take memory as well: here, where too large a batch is still found out. */
+static waio_status check_room(waio_space *space, const waio_space_plan *plan)
+{
+    waio_status st = WAIO_OK;
+    size_t unused = 0, total = 0;
+    cublasHandle_t blas = NULL;
+    cudnnHandle_t dnn = NULL;
+
+    if (plan->floats) {
+        WAIO_TRY(st, waio_cuda_blas(&blas, space));
+        WAIO_TRY(st, waio_cuda_dnn(&dnn, space));
+    }
+    CUDA_TRY(st, cudaMemGetInfo(&unused, &total));
+    if (unused < plan->reserve)
+        WAIO_FAIL(st, WAIO_ENOMEM,
+                  "cuda: %zu of %zu bytes are left on the device, weights take %zu", unused, total,
+                  plan->reserve);
+done:
+    return st;
+}
+
+static waio_status space_open(waio_space **out, const waio_space_plan *plan)
+{
+    waio_status st = WAIO_OK;
+    size_t input = rounded(plan->input), activations = rounded(plan->activations);
+    size_t scratch = rounded(plan->scratch), flags_at = activations + scratch + BUFFERS * input;
+    waio_space *space = calloc(1, sizeof *space);
+
+    if (!space)
+        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    space->scratch_at = activations;
+    space->input_bytes = plan->input;
+    CUDA_TRY(st, cudaStreamCreateWithFlags(&space->work, cudaStreamNonBlocking));
+    CUDA_TRY(st, cudaStreamCreateWithFlags(&space->way_up, cudaStreamNonBlocking));
+    CUDA_TRY(st, cudaMalloc((void **)&space->memory, flags_at + ALIGNMENT));
+    space->flags = (int *)(void *)(space->memory + flags_at);
+    CUDA_TRY(st, cudaHostAlloc((void **)&space->seen, FLAGS * sizeof(int), cudaHostAllocDefault));
+    CUDA_TRY(st, cudaMemsetAsync(space->flags, 0, FLAGS * sizeof(int), space->work));
+    for (int i = 0; i < BUFFERS; i++)
+        space->device[i] = space->memory + activations + scratch + (size_t)i * input;
+    WAIO_TRY(st, open_buffers(space));
+    WAIO_TRY(st, check_room(space, plan));
+    *out = space;
+    space = NULL;
+done:
+    space_close(space);
+    return st;
+}
+
+static void *space_activations(const waio_space *space)
+{
+    return space->memory;
+}
+
+static void *space_scratch(const waio_space *space)
+{
+    return space->memory + space->scratch_at;
+}
+
+cudaStream_t waio_cuda_stream(const waio_space *space)
+{
+    return space->work;
+}
+
+unsigned *waio_cuda_overflow_flags(const waio_space *space)
+{
+    return (unsigned *)space->flags;
+}
+
+int *waio_cuda_lost_flag(const waio_space *space)
+{
+    return space->flags + 1;
+}
+
+waio_status waio_cuda_blas(cublasHandle_t *out, waio_space *space)
+{
+    waio_status st = WAIO_OK;
+
+    if (!space->blas) {
+        CUBLAS_TRY(st, cublasCreate(&space->blas));
+        CUBLAS_TRY(st, cublasSetStream(space->blas, space->work));
+        /* Full float32: this mode does not take TF32, as opposed to CUBLAS_TF32_TENSOR_OP_MATH. */
+        CUBLAS_TRY(st, cublasSetMathMode(space->blas, CUBLAS_DEFAULT_MATH));
+    }
+    *out = space->blas;
+done:
+    if (st != WAIO_OK && space->blas) {
+        (void)cublasDestroy(space->blas);
+        space->blas = NULL;
+    }
+    return st;
+}
+
+waio_status waio_cuda_dnn(cudnnHandle_t *out, waio_space *space)
+{
+    waio_status st = WAIO_OK;
+
+    if (!space->dnn) {
+        CUDNN_TRY(st, cudnnCreate(&space->dnn));
+        CUDNN_TRY(st, cudnnSetStream(space->dnn, space->work));
+    }
+    *out = space->dnn;
+done:
+    if (st != WAIO_OK && space->dnn) {
+        (void)cudnnDestroy(space->dnn);
+        space->dnn = NULL;
+    }
+    return st;
+}
+
+/* ---- copies ---- */
+
+static void *space_input(const waio_space *space)
+{
+    return space->host[space->next];
+}
+
+static waio_status space_send_input(waio_space *space, void *dst)
+{
+    waio_status st = WAIO_OK;
+    int i = space->next;
+
+    CUDA_TRY(st, cudaStreamWaitEvent(space->way_up, space->read[i], 0));
+    CUDA_TRY(st, cudaMemcpyAsync(space->device[i], space->host[i], space->input_bytes,
+                                 cudaMemcpyHostToDevice, space->way_up));
+    CUDA_TRY(st, cudaEventRecord(space->sent[i], space->way_up));
+    CUDA_TRY(st, cudaStreamWaitEvent(space->work, space->sent[i], 0));
+    CUDA_TRY(st, cudaMemcpyAsync(dst, space->device[i], space->input_bytes,
+                                 cudaMemcpyDeviceToDevice, space->work));
+    CUDA_TRY(st, cudaEventRecord(space->read[i], space->work));
+    space->next = (i + 1) % BUFFERS;
+    CUDA_TRY(st, cudaEventSynchronize(space->sent[space->next]));
+done:
+    return st;
+}
+
+static waio_status space_upload(waio_space *space, void *dst, const void *src, size_t bytes)
+{
+    waio_status st = WAIO_OK;
+
+    /* From pageable memory: the runtime has taken its copy when this returns. */
+    CUDA_TRY(st, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, space->work));
+done:
+    return st;
+}
+
+static waio_status space_download(waio_space *space, void *dst, const void *src, size_t bytes)
+{
+    waio_status st = WAIO_OK;
+
+    CUDA_TRY(st, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, space->work));
+    CUDA_TRY(st, cudaMemcpyAsync(space->seen, space->flags, FLAGS * sizeof(int),
+                                 cudaMemcpyDeviceToHost, space->work));
+    CUDA_TRY(st, cudaStreamSynchronize(space->work));
+    if (space->seen[0] || space->seen[1]) {
+        CUDA_TRY(st, cudaMemsetAsync(space->flags, 0, FLAGS * sizeof(int), space->work));
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "cuda: a sum is more than its accumulator holds");
+    }
+done:
+    return st;
+}
+
+static waio_status space_fake_quantize(waio_space *space, float *data, size_t count, waio_fq fq,
+                                       int rounding)
+{
+    waio_status st = WAIO_OK;
+    waio_cuda_grid grid = {.fq = fq, .rounding = rounding};
+
+    CUDA_TRY(st, waio_cuda_fake_quantize(data, data, count, grid, space->work));
+done:
+    return st;
+}
+
+/* ---- constants ---- */
+
+waio_status waio_cuda_place(void **placed, const void *src, size_t bytes)
+{
+    waio_status st = WAIO_OK;
+    void *memory = NULL;
+
+    CUDA_TRY(st, cudaMalloc(&memory, bytes ? bytes : 1));
+    CUDA_TRY(st, cudaMemcpy(memory, src, bytes, cudaMemcpyHostToDevice));
+    /* That call may end before the last bytes have arrived, and the spaces' streams do not wait for
+     * the one that it used. */
+    CUDA_TRY(st, cudaStreamSynchronize(NULL));
+    *placed = memory;
+    memory = NULL;
+done:
+    if (memory)
+        (void)cudaFree(memory);
+    return st;
+}
+
+void waio_cuda_release(void *placed)
+{
+    if (placed && cudaFree(placed) != cudaSuccess)
+        (void)cudaGetLastError();
+}
+
+const waio_backend_memory waio_cuda_memory = {
+    .open = space_open,
+    .close = space_close,
+    .activations = space_activations,
+    .scratch = space_scratch,
+    .input = space_input,
+    .send_input = space_send_input,
+    .upload = space_upload,
+    .download = space_download,
+    .fake_quantize = space_fake_quantize,
+    .place = waio_cuda_place,
+};
