@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/parallel.h"
+#include "util/simd.h"
 
 /* A channel's weights, kernel after kernel. */
 typedef struct channel {
@@ -88,23 +89,51 @@ static void select_first(uint64_t *key, int64_t count, int64_t most)
 
 /* ---- stages ---- */
 
-static void round_elements(channel *c)
+WAIO_SIMD static void round_elements(float *restrict code, float *restrict error,
+                                     float *restrict down, float *restrict up,
+                                     const float *restrict place, int64_t count, float lo, float hi)
 {
-    for (int64_t i = 0; i < c->count; i++) {
-        float x = c->x[i], code = waio_round_half_even(x), error = code - x;
-        c->code[i] = code;
-        c->error[i] = error;
-        c->open[0][i] = error > 0 && x > c->grid.lo ? error : 0;
-        c->open[1][i] = error < 0 && x < c->grid.hi ? -error : 0;
+    for (int64_t i = 0; i < count; i++) {
+        float x = place[i], nearest = waio_round_half_even(x), e = nearest - x;
+        code[i] = nearest;
+        error[i] = e;
+        down[i] = e > 0 && x > lo ? e : 0;
+        up[i] = e < 0 && x < hi ? -e : 0;
     }
 }
 
-static float sum_of_errors(const float *error, int64_t count)
+/* In double, so that the order hardly matters. */
+WAIO_SIMD static float sum_of_errors(const float *error, int64_t count)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++)
+    enum { LANES = 8 };
+    double lane[LANES] = {0}, sum = 0;
+    int64_t i = 0;
+
+    for (; i + LANES <= count; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            lane[k] += (double)error[i + k];
+    for (; i < count; i++)
         sum += (double)error[i];
+    for (int k = 0; k < LANES; k++)
+        sum += lane[k];
     return (float)sum;
+}
+
+/* Lists the keys of the `most` largest of `count` priorities, and some more. Priorities are spread
+ * over [0, 0.5], so that few pass a bar that most likely lets enough pass. */
+static int64_t list_largest(uint64_t *order, const float *open, int64_t count, int64_t most)
+{
+    float bar = 0.5f - 2.0f * (float)(most + 8) / (float)count;
+    int64_t listed = 0;
+
+    for (int64_t i = 0; bar > 0 && i < count; i++)
+        if (open[i] >= bar)
+            order[listed++] = order_key(open[i], i);
+    if (listed >= most)
+        return listed;
+    for (int64_t i = 0; i < count; i++)
+        order[i] = order_key(open[i], i);
+    return count;
 }
 
 /* Flips weights among [first, first + count) until their errors nearly cancel. Returns how many,
@@ -118,11 +147,10 @@ static int64_t cancel_errors(channel *c, int64_t first, int64_t count, float sum
     ordered = ordered < count ? ordered : count;
     if (ordered == 0)
         return 0;
-    for (int64_t i = 0; i < count; i++)
-        c->order[i] = order_key(c->open[up][first + i], i);
-    select_first(c->order, count, flips);
+    int64_t listed = list_largest(c->order, &c->open[up][first], count, ordered);
+    select_first(c->order, listed, flips);
     if (ordered > flips)
-        select_first(c->order + flips, count - flips, ordered - flips);
+        select_first(c->order + flips, listed - flips, ordered - flips);
     for (int64_t k = 0; k < flips; k++) {
         int64_t i = first + index_of(c->order[k]);
         waio_squant_flip flip = waio_squant_flipped(c->x[i], up, c->grid);
@@ -157,7 +185,8 @@ static void round_kernel(channel *c, int64_t first)
 
 static void round_channel(channel *c)
 {
-    round_elements(c);
+    round_elements(c->code, c->error, c->open[0], c->open[1], c->x, c->count, c->grid.lo,
+                   c->grid.hi);
     if (c->stages.kernel && c->positions > 1)
         for (int64_t i = 0; i < c->inputs; i++)
             round_kernel(c, i * c->positions);
