@@ -13,7 +13,7 @@
 const waio_preset waio_presets[] = {
     {"ptq", {"channel", "symmetric", "auto", "nearest", "minmax", "minmax", "off", "off", "off"}},
     {"ptq_mse", {"channel", "symmetric", "auto", "nearest", "mse", "mse", "off", "off", "off"}},
-    {"squant", {"channel", "asymmetric", "symmetric", "squant", "minmax", "batchnorm", "off", "off", "off"}},
+    {"squant", {"channel", "asymmetric", "auto", "squant", "minmax", "batchnorm", "off", "off", "off"}},
     {"dfq", {"layer", "symmetric", "auto", "nearest", "minmax", "batchnorm", "on", "on", "analytic"}},
     {NULL, {NULL}},
 };
