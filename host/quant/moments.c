@@ -80,7 +80,8 @@ static waio_moment operand(const walk *w, int id, int64_t c)
 }
 
 /* Layers with weights: by the norm, or by what comes in. Neighbouring cells of an image are alike,
- * so that the spread of a sum lies between that of independent and of equal cells: the larger. */
+ * so that the spread of a sum lies between that of independent and of equal cells: the larger. What
+ * a dense layer reads is learned to vary as its rows do: its spread is the largest there can be. */
 static waio_moment of_layer(const walk *w, const waio_node *node, int64_t c)
 {
     const waio_value *weight = &w->graph->value[node->input[1]];
@@ -91,7 +92,7 @@ static waio_moment of_layer(const walk *w, const waio_node *node, int64_t c)
     int64_t first = c / (shape->dim[0] / groups) * inputs;
     const float *row = weight->data + c * positions * inputs;
     double mean = node->input_count == 3 ? (double)w->graph->value[node->input[2]].data[c] : 0;
-    double apart = 0, together = 0;
+    double apart = 0, together = 0, aligned = 0;
 
     if (node->norm_mean)
         return limited((double)node->norm_mean[c], (double)node->norm_std[c], -INFINITY, INFINITY,
@@ -107,8 +108,10 @@ static waio_moment of_layer(const walk *w, const waio_node *node, int64_t c)
         mean += sum * (double)x.mean;
         apart += squares * variance;
         together += sum * sum * variance;
+        aligned += fabs(sum) * (double)x.std;
     }
-    return limited(mean, sqrt(fmax(apart, together)), -INFINITY, INFINITY, node->clamp);
+    double spread = node->op == WAIO_OP_DENSE ? aligned : sqrt(fmax(apart, together));
+    return limited(mean, spread, -INFINITY, INFINITY, node->clamp);
 }
 
 static waio_moment of_product(waio_moment a, waio_moment b, waio_clamp clamp)
@@ -183,6 +186,18 @@ static waio_moment of_concat(const walk *w, const waio_node *node, int64_t c)
     return m;
 }
 
+/* The spread of an average of `cells` cells is between that of one (equal cells) and of one divided
+ * by sqrt(cells) (independent ones): halfway. */
+static waio_moment averaged(waio_moment m, double cells)
+{
+    float less = (float)sqrt(sqrt(cells));
+
+    m.center = m.mean;
+    m.spread /= less;
+    m.std /= less;
+    return m;
+}
+
 static waio_moment of_sum(const walk *w, const waio_node *node, int64_t c)
 {
     waio_moment x = operand(w, node->input[0], c);
@@ -220,11 +235,12 @@ static waio_moment of_node(const walk *w, const waio_node *node, int64_t c)
     case WAIO_OP_PAD:
         return passed(x, (double)node->pad.value, (double)node->pad.value, node->clamp);
     case WAIO_OP_AVG_POOL:
-        x.center = x.mean;
+        x = averaged(x, node->pool.kernel[0] * node->pool.kernel[1]);
         return passed(x, node->pool.count_include_pad ? 0 : INFINITY,
                       node->pool.count_include_pad ? 0 : -INFINITY, node->clamp);
     case WAIO_OP_MEAN:
-        x.center = x.mean;
+        x = averaged(x, (double)waio_shape_count(&w->graph->value[node->input[0]].shape) /
+                            (double)waio_shape_count(&w->graph->value[node->output].shape));
         return passed(x, INFINITY, -INFINITY, node->clamp);
     default:
         return passed(x, INFINITY, -INFINITY, node->clamp);

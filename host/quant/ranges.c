@@ -62,7 +62,7 @@ done:
 static float sigmas_of(int bits)
 {
     static const float sigmas[] = {[2] = 2.0f, [3] = 2.5f, [4] = 3.0f,
-                                   [5] = 4.0f, [6] = 4.5f, [7] = 5.0f};
+                                   [5] = 3.5f, [6] = 4.0f, [7] = 5.0f};
     return bits < 8 ? sigmas[bits] : 6.0f;
 }
 

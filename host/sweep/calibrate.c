@@ -20,6 +20,7 @@ typedef struct observer {
     waio_ranges ranges;
     channel_sums *sums; /* per value; `sum` NULL: not wanted */
     bool again;         /* the second time */
+    int64_t batch, images; /* the first so many of the batch count */
 } observer;
 
 typedef struct calibration {
@@ -40,6 +41,7 @@ static void observe(void *payload, int id, const float *data, int64_t count)
         waio_ranges_observe(&o->ranges, id, data, count);
         return;
     }
+    count = count / o->batch * o->images;
     if (o->ranges.histogram && o->ranges.histogram[id])
         waio_histogram_observe(o->ranges.histogram[id], data, count);
     if (!s || !s->sum)
@@ -59,6 +61,8 @@ static waio_status calibrate_chunk(void *payload, int worker, int64_t chunk)
     waio_observer_hook hook = {observe, &c->observer[worker]};
     waio_run_range all = {0, s->model.graph->node_count, false, false};
 
+    c->observer[worker].batch = batch;
+    c->observer[worker].images = c->count - chunk * batch < batch ? c->count - chunk * batch : batch;
     waio_fill_input(s->program, c->dataset, &s->input_table, workspace, c->index, chunk * batch,
                     batch);
     observe(hook.payload, input, waio_workspace_value(workspace, s->program, input),
@@ -66,7 +70,8 @@ static waio_status calibrate_chunk(void *payload, int worker, int64_t chunk)
     return waio_program_run(s->program, &c->binding.binding, workspace, all, &hook);
 }
 
-/* All images of the sample in order; the last batch is filled up with the first ones. */
+/* All images of the sample in order; the last batch is filled up with the first ones, which widen no
+ * range and are not counted twice. */
 static waio_status number_images(calibration *c, int64_t batch, waio_arena *arena)
 {
     waio_status st = WAIO_OK;
