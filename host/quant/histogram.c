@@ -107,8 +107,8 @@ static void percentiles(const waio_histogram *h, double part, float *min, float 
 
 /* ---- divergence ---- */
 
-/* Of the first `bins` of `p`, those behind them added to the last, from the same in `levels` levels.
- * Infinite where the levels have nothing of what p has. */
+/* Of the first `bins` of `p`, those behind them added to the last, from the same in `levels`
+ * levels. Infinite where the levels have nothing of what p has. */
 static double divergence(const double *p, int bins, int levels, double tail, double whole)
 {
     double inside = whole - tail, sum = 0;

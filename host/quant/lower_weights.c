@@ -223,8 +223,7 @@ static waio_status code_bias(const weights *w, waio_lowering *l, waio_node *node
     WAIO_TRY(st, waio_graph_add_codes(l->to, &node->input[2], bias->name, &bias->shape, type,
                                       &params, &codes));
     for (int64_t c = 0; c < bias->shape.dim[0]; c++) {
-        double code =
-            waio_quantizer_bias_code(w->bias[c], scale[count == 1 ? 0 : c], input_bits);
+        double code = waio_quantizer_bias_code(w->bias[c], scale[count == 1 ? 0 : c], input_bits);
         store_code(codes, type, c, (int64_t)fmax(fmin(code, bias_limit), -bias_limit));
     }
 done:

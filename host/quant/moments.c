@@ -137,9 +137,9 @@ static waio_moment of_pair(waio_moment a, waio_moment b, const waio_node *node)
     if (node->op == WAIO_OP_MUL)
         return of_product(a, b, node->clamp);
     if (node->op == WAIO_OP_MAXIMUM)
-        return limited(fmax((double)a.mean, (double)b.mean), fmax((double)a.spread, (double)b.spread),
-                       fmax((double)a.lo, (double)b.lo), fmax((double)a.hi, (double)b.hi),
-                       node->clamp);
+        return limited(fmax((double)a.mean, (double)b.mean),
+                       fmax((double)a.spread, (double)b.spread), fmax((double)a.lo, (double)b.lo),
+                       fmax((double)a.hi, (double)b.hi), node->clamp);
     double lo = (double)a.lo + (sign > 0 ? (double)b.lo : -(double)b.hi);
     double hi = (double)a.hi + (sign > 0 ? (double)b.hi : -(double)b.lo);
     waio_moment m = limited((double)a.mean + sign * (double)b.mean,
@@ -282,9 +282,9 @@ static waio_status do_node(const walk *w, const waio_node *node)
 
     WAIO_NEW(st, out, w->arena, (size_t)channels);
     for (int64_t c = 0; c < channels; c++)
-        out[c] = mixes_channels(w->graph, node) ? passed(of_all(w, node), INFINITY, -INFINITY,
-                                                         node->clamp)
-                                                : of_node(w, node, c);
+        out[c] = mixes_channels(w->graph, node)
+                     ? passed(of_all(w, node), INFINITY, -INFINITY, node->clamp)
+                     : of_node(w, node, c);
     w->m->channel[node->output] = out;
     w->m->channels[node->output] = channels;
 done:

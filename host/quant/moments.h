@@ -1,8 +1,8 @@
 /* What the values of a network are like without looking at any image: mean and standard deviation
- * of every channel, from the statistics that folded batch norms left, and ranges from them (Nagel et
- * al., Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019, sections
- * 4.2.1 and 5). A layer without a norm, and every other op, gets them from its inputs, as if those
- * were independent; clamps make clipped normals. */
+ * of every channel, from the statistics that folded batch norms left, and ranges from them (Nagel
+ * et al., Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019,
+ * sections 4.2.1 and 5). A layer without a norm, and every other op, gets them from its inputs, as
+ * if those were independent; clamps make clipped normals. */
 #ifndef WAIO_QUANT_MOMENTS_H
 #define WAIO_QUANT_MOMENTS_H
 

@@ -57,12 +57,12 @@ done:
     return st;
 }
 
-/* Where to cut a normal number for codes of so many bits: the share that is cut off and the steps of
- * the rest are in balance; 6 from 8 bits on is the paper's. */
+/* Where to cut a normal number for codes of so many bits: the share that is cut off and the steps
+ * of the rest are in balance; 6 from 8 bits on is the paper's. */
 static float sigmas_of(int bits)
 {
-    static const float sigmas[] = {[2] = 2.0f, [3] = 2.5f, [4] = 3.0f,
-                                   [5] = 3.5f, [6] = 4.0f, [7] = 5.0f};
+    static const float sigmas[] = {
+        [2] = 2.0f, [3] = 2.5f, [4] = 3.0f, [5] = 3.5f, [6] = 4.0f, [7] = 5.0f};
     return bits < 8 ? sigmas[bits] : 6.0f;
 }
 

@@ -29,8 +29,8 @@ void waio_ranges_merge(waio_ranges *ranges, const waio_ranges *other);
 
 /* Gives value `id` a histogram, in `arena`, of the range observed. */
 waio_status waio_ranges_add_histogram(waio_ranges *ranges, int id, waio_arena *arena);
-/* The range of value `id` alone for codes of `bits` bits. BATCH_NORM: as many standard deviations as
- * README.md lists for the bits. */
+/* The range of value `id` alone for codes of `bits` bits. BATCH_NORM: as many standard deviations
+ * as README.md lists for the bits. */
 void waio_ranges_at(const waio_ranges *ranges, int id, int bits, bool symmetric, float *min,
                     float *max);
 

@@ -24,8 +24,8 @@ typedef enum waio_weight_rounding {
 /* How a range follows from numbers, or, for activations, from statistics of batch norms. */
 typedef enum waio_range_rule {
     WAIO_RANGE_MINMAX,
-    WAIO_RANGE_MSE,       /* least squared error */
-    WAIO_RANGE_P99,       /* from the first to the 99th percentile; and so on */
+    WAIO_RANGE_MSE, /* least squared error */
+    WAIO_RANGE_P99, /* from the first to the 99th percentile; and so on */
     WAIO_RANGE_P99_9,
     WAIO_RANGE_P99_99,
     WAIO_RANGE_KL,        /* activations: least divergence */

@@ -61,8 +61,8 @@ static uint64_t median(uint64_t a, uint64_t b, uint64_t c)
     return a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
 }
 
-/* Brings the first `most` keys in descending order to the front, the last of them to most - 1 (Hoare,
- * Algorithm 65: Find). Keys differ. */
+/* Brings the first `most` keys in descending order to the front, the last of them to most - 1
+ * (Hoare, Algorithm 65: Find). Keys differ. */
 static void select_first(uint64_t *key, int64_t count, int64_t most)
 {
     int64_t left = 0, right = count - 1, want = most - 1;
@@ -173,7 +173,8 @@ static void round_kernel(channel *c, int64_t first)
 
     if (enough && flips == 0) { /* the errors cancel exactly: the last in order */
         for (int64_t i = count - 1, least = i; i >= 0; i--)
-            if (order_key(c->open[up][first + i], i) <= order_key(c->open[up][first + least], least))
+            if (order_key(c->open[up][first + i], i) <=
+                order_key(c->open[up][first + least], least))
                 last = least = i;
     } else {
         last = index_of(c->order[enough ? flips - 1 : flips]);

@@ -7,8 +7,9 @@
  *      errors asks for are flipped to their other neighbour, those with the largest errors first
  *      (ties: the earlier one); skipped where a kernel is one weight;
  *   C  the same over the channel: with K, one weight a kernel is open to it, else all are.
- * After K each kernel's errors sum to at most 0.5, after C each channel's, and a kernel's to at most
- * 1, where no weight is cut off by the ends of the grid. Codes stay within one of the nearest. */
+ * After K each kernel's errors sum to at most 0.5, after C each channel's, and a kernel's to at
+ * most 1, where no weight is cut off by the ends of the grid. Codes stay within one of the nearest.
+ */
 #ifndef WAIO_QUANT_SQUANT_H
 #define WAIO_QUANT_SQUANT_H
 

@@ -48,8 +48,8 @@ static waio_status do_block(void *payload, int64_t b)
     const tensor *t = payload;
     float min = 0, max = 0;
 
-    WAIO_TRY(st, waio_weight_range(&min, &max, t->weight + b * t->block, t->block, t->bits,
-                                   t->scheme));
+    WAIO_TRY(st,
+             waio_weight_range(&min, &max, t->weight + b * t->block, t->block, t->bits, t->scheme));
     if (!t->grid) {
         round_nearest(t, b, min, max);
         goto done;
@@ -100,8 +100,8 @@ static waio_squant_stages stages_of(waio_weight_rounding rounding)
 }
 
 waio_status waio_quantize_layer(float *out, waio_weight_scales *scales, const float *weight,
-                                const waio_squant_shape *shape, int bits,
-                                const waio_scheme *scheme, int threads, waio_arena *arena)
+                                const waio_squant_shape *shape, int bits, const waio_scheme *scheme,
+                                int threads, waio_arena *arena)
 {
     waio_status st = WAIO_OK;
     int64_t count = shape->channels * shape->positions * shape->inputs;

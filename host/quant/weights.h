@@ -25,8 +25,8 @@ waio_status waio_quantize_weights(float *out, waio_weight_scales *scales, const 
  * threads, whose number changes nothing. Values on asymmetric grids of SQuant are no products of
  * code and scale. */
 waio_status waio_quantize_layer(float *out, waio_weight_scales *scales, const float *weight,
-                                const waio_squant_shape *shape, int bits,
-                                const waio_scheme *scheme, int threads, waio_arena *arena);
+                                const waio_squant_shape *shape, int bits, const waio_scheme *scheme,
+                                int threads, waio_arena *arena);
 /* The shape of a layer's weights, (OC, KH, KW, IC) or (OC, IC). */
 waio_squant_shape waio_layer_shape(const waio_shape *weight);
 

@@ -1,6 +1,6 @@
-/* What a session knows of activations before anything is quantized: by images, which run through the
- * float network once for the ranges and, where the scheme asks for more, once more for histograms
- * and means; or without any, by the statistics of batch norms. */
+/* What a session knows of activations before anything is quantized: by images, which run through
+ * the float network once for the ranges and, where the scheme asks for more, once more for
+ * histograms and means; or without any, by the statistics of batch norms. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,8 @@ typedef struct channel_sums {
 /* What one worker has seen. */
 typedef struct observer {
     waio_ranges ranges;
-    channel_sums *sums; /* per value; `sum` NULL: not wanted */
-    bool again;         /* the second time */
+    channel_sums *sums;    /* per value; `sum` NULL: not wanted */
+    bool again;            /* the second time */
     int64_t batch, images; /* the first so many of the batch count */
 } observer;
 
@@ -62,7 +62,8 @@ static waio_status calibrate_chunk(void *payload, int worker, int64_t chunk)
     waio_run_range all = {0, s->model.graph->node_count, false, false};
 
     c->observer[worker].batch = batch;
-    c->observer[worker].images = c->count - chunk * batch < batch ? c->count - chunk * batch : batch;
+    c->observer[worker].images =
+        c->count - chunk * batch < batch ? c->count - chunk * batch : batch;
     waio_fill_input(s->program, c->dataset, &s->input_table, workspace, c->index, chunk * batch,
                     batch);
     observe(hook.payload, input, waio_workspace_value(workspace, s->program, input),
@@ -70,8 +71,8 @@ static waio_status calibrate_chunk(void *payload, int worker, int64_t chunk)
     return waio_program_run(s->program, &c->binding.binding, workspace, all, &hook);
 }
 
-/* All images of the sample in order; the last batch is filled up with the first ones, which widen no
- * range and are not counted twice. */
+/* All images of the sample in order; the last batch is filled up with the first ones, which widen
+ * no range and are not counted twice. */
 static waio_status number_images(calibration *c, int64_t batch, waio_arena *arena)
 {
     waio_status st = WAIO_OK;

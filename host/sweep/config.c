@@ -228,8 +228,7 @@ static const char *field_text(const waio_config *config, const field *f, waio_ar
 
 static bool is_missing(const waio_config *config, const field *f)
 {
-    return f->kind == FIELD_CHOICE &&
-           !*(const char *const *)((const char *)config + f->offset);
+    return f->kind == FIELD_CHOICE && !*(const char *const *)((const char *)config + f->offset);
 }
 
 const char *waio_config_text(const waio_config *config, waio_arena *arena)

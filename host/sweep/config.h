@@ -41,8 +41,8 @@ const char *waio_config_engine(const waio_config *config);
 bool waio_config_is_integer(const waio_config *config);
 
 /* The choices of a configuration: its own, and for the rest those of its method. `squant` has
- * asymmetric weights in the engine simulate, and symmetric ones where integer kernels run, which take
- * no others. */
+ * asymmetric weights in the engine simulate, and symmetric ones where integer kernels run, which
+ * take no others. */
 waio_scheme_words waio_config_words(const waio_config *config);
 /* Whether it takes ranges or means from images. */
 bool waio_config_calibrates(const waio_config *config);

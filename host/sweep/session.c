@@ -124,8 +124,8 @@ done:
     return st;
 }
 
-/* The changes that a scheme makes to the float network before it is quantized, whose predictions are
- * known by now: it is compiled again. */
+/* The changes that a scheme makes to the float network before it is quantized, whose predictions
+ * are known by now: it is compiled again. */
 static waio_status transform(waio_session *s)
 {
     waio_status st = WAIO_OK;

@@ -121,7 +121,8 @@ static void equal_ranges(void)
     waio_arena_free(arena);
 }
 
-/* Layers stay where something else reads the value between, or where no ReLU lets scales through. */
+/* Layers stay where something else reads the value between, or where no ReLU lets scales through.
+ */
 static void pairs_that_are_none(void)
 {
     for (int kind = 0; kind < 5; kind++) {
@@ -179,12 +180,12 @@ static void absorption(void)
         size_t count = 0;
         net_rng.state = 8;
         int a = net_conv(g, "a", net_input(g, WAIO_SHAPE(1, 4, 4, 2)), 3, 1);
-        waio_node second = {.op = WAIO_OP_CONV2D,
-                            .name = "b",
-                            .input = {a, net_const(g, WAIO_SHAPE(4, 3, 3, 3), 1),
-                                      net_const(g, WAIO_SHAPE(4), 1)},
-                            .input_count = 3,
-                            .conv = {{1, 1}, {1, 1}, {padded, padded, padded, padded}, 1}};
+        waio_node second = {
+            .op = WAIO_OP_CONV2D,
+            .name = "b",
+            .input = {a, net_const(g, WAIO_SHAPE(4, 3, 3, 3), 1), net_const(g, WAIO_SHAPE(4), 1)},
+            .input_count = 3,
+            .conv = {{1, 1}, {1, 1}, {padded, padded, padded, padded}, 1}};
         CHECK_OK(waio_graph_add_output(g, net_node(g, second)));
         g->node[0].norm_mean = mean;
         g->node[0].norm_std = std;

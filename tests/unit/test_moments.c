@@ -17,8 +17,7 @@ static void check_near(const char *what, double got, double want, double bound)
 /* ---- one number ---- */
 
 /* By the trapezoid rule over +-12 deviations. */
-static void integrate(double *mean, double *std, double center, double spread, double lo,
-                      double hi)
+static void integrate(double *mean, double *std, double center, double spread, double lo, double hi)
 {
     enum { STEPS = 200000 };
     double first = 0, second = 0, whole = 0;
@@ -36,8 +35,8 @@ static void integrate(double *mean, double *std, double center, double spread, d
 
 static void clipped_normals(void)
 {
-    static const double limit[][2] = {
-        {0, INFINITY}, {0, 6}, {-1, 1}, {-INFINITY, 0.5}, {-INFINITY, INFINITY}, {2, 2}};
+    static const double limit[][2] = {{0, INFINITY},         {0, 6}, {-1, 1}, {-INFINITY, 0.5},
+                                      {-INFINITY, INFINITY}, {2, 2}};
     double mean = 0, std = 0, want_mean = 0, want_std = 0;
 
     for (int c = -8; c <= 8; c++)
@@ -166,8 +165,8 @@ static void through_ops(void)
 
     check_range(x, 1, -1, 3);
     check_range(x, 100, -3, 5);
-    check_range(plain, 6, -15, 9);       /* -3 - 6 * 2, -3 + 6 * 2 */
-    check_range(plain, 1, -5, 1.5f);     /* 1 + 0.5 */
+    check_range(plain, 6, -15, 9);   /* -3 - 6 * 2, -3 + 6 * 2 */
+    check_range(plain, 1, -5, 1.5f); /* 1 + 0.5 */
     check_range(relu, 6, 0, 9);
     check_range(relu6, 6, 0, 6);
     check_range(relu6, 2, 0, 2);

@@ -379,7 +379,8 @@ static void check_passes(const waio_plan *plan, const waio_suite *s)
               pass->count);
         next = pass->first + pass->count;
         CHECK(pass->baseline == waio_config_is_float(first), "pass %d: baseline", p);
-        CHECK(!pass->baseline || (pass->count == 1 && strstr(plan->row[pass->first].text, "method=float ")),
+        CHECK(!pass->baseline ||
+                  (pass->count == 1 && strstr(plan->row[pass->first].text, "method=float ")),
               "pass %d: a baseline is alone", p);
         pairs_begun += pass->baseline; /* it opens its pair */
         CHECK(pass->pair == pairs_begun - 1, "pass %d is of pair %d", p, pass->pair);

@@ -122,9 +122,8 @@ static const waio_scheme each_channel = {.per_channel = true,
                                          .weights = WAIO_SYMMETRIC,
                                          .activations = WAIO_SYMMETRY_AUTO,
                                          .rounding = WAIO_ROUND_HALF_AWAY};
-static const waio_scheme each_layer = {.weights = WAIO_SYMMETRIC,
-                                       .activations = WAIO_SYMMETRY_AUTO,
-                                       .rounding = WAIO_ROUND_HALF_AWAY};
+static const waio_scheme each_layer = {
+    .weights = WAIO_SYMMETRIC, .activations = WAIO_SYMMETRY_AUTO, .rounding = WAIO_ROUND_HALF_AWAY};
 
 /* Codes by w * (1/s); a code of 127/range can differ, so only rows of the same codes are taken. */
 static int check_weights(const cJSON *c, const float *weight)

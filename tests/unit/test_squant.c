@@ -72,15 +72,14 @@ static int run_vector(const cJSON *row)
     const struct {
         const char *key;
         waio_squant_stages stages;
-    } stage[] = {{"round_nearest", {false, false}},
-                 {"after_k", {true, false}},
-                 {"after_c", {kernel, true}}};
+    } stage[] = {
+        {"round_nearest", {false, false}}, {"after_k", {true, false}}, {"after_c", {kernel, true}}};
     for (int i = 0; i < 3; i++) {
         CHECK_OK(waio_squant_round(code, w, &s, grid, s.channels, stage[i].stages, 1));
         compare(row, stage[i].key, code, &s, false, grid[0]);
     }
-    CHECK_OK(waio_squant_round(code, w, &s, grid, s.channels,
-                               (waio_squant_stages){kernel, channel}, 1));
+    CHECK_OK(
+        waio_squant_round(code, w, &s, grid, s.channels, (waio_squant_stages){kernel, channel}, 1));
     compare(row, "codes", code, &s, true, grid[0]);
     const cJSON *values = cJSON_GetObjectItem(row, "dequantized");
     for (int e = 0; e < s.channels * block; e++) {
@@ -189,7 +188,8 @@ static void test_bounds(void)
         round_by(false, false);
         round_by(true, false);
         if (side > 1)
-            CHECK(largest_sum(true) <= 0.5 + fine, "after K a kernel is off by %g", largest_sum(true));
+            CHECK(largest_sum(true) <= 0.5 + fine, "after K a kernel is off by %g",
+                  largest_sum(true));
         round_by(true, true);
         CHECK(largest_sum(true) <= 1 + fine, "after C a kernel is off by %g", largest_sum(true));
         CHECK(largest_sum(false) <= 0.5 + fine, "after C a channel is off by %g",

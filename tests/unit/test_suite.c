@@ -71,9 +71,8 @@ static void test_full(void)
               strcmp(s.method.weights, "asymmetric") == 0 &&
               strcmp(s.method.activations, "symmetric") == 0 &&
               strcmp(s.method.rounding, "squant_k") == 0 &&
-              strcmp(s.method.weight_range, "p99.9") == 0 &&
-              strcmp(s.method.equalize, "on") == 0 && strcmp(s.method.absorb, "on") == 0 &&
-              strcmp(s.method.correction, "empirical") == 0,
+              strcmp(s.method.weight_range, "p99.9") == 0 && strcmp(s.method.equalize, "on") == 0 &&
+              strcmp(s.method.absorb, "on") == 0 && strcmp(s.method.correction, "empirical") == 0,
           "method");
     CHECK(s.W.count == 2 && s.W.item[0] == 8 && s.W.item[1] == 2 && s.A.item[0] == 16, "W, A");
     CHECK(s.I.count == 2 && s.I.item[0] == WAIO_FLOAT && s.I.item[1] == 8, "I");
@@ -165,7 +164,8 @@ static const fault elsewhere[] = {
     {"task: detection", 5, "task: \"detection\" is not allowed; allowed: classification"},
     {"split: val", 5, "split: \"val\" is not allowed; allowed: test, train"},
     {"preprocess: none", 5, "preprocess: \"none\" is not allowed; allowed: raw, unit, tf, caffe"},
-    {"method: {name: qat}", 5, "method.name: \"qat\" is not allowed; allowed: ptq, ptq_mse, squant"},
+    {"method: {name: qat}", 5,
+     "method.name: \"qat\" is not allowed; allowed: ptq, ptq_mse, squant"},
     {"method:\n  name: ptq\n  range: l1", 7, "method.range: \"l1\" is not allowed"},
     {"method: {granularity: group}", 5,
      "method.granularity: \"group\" is not allowed; allowed: "
