@@ -73,6 +73,11 @@ void waio_ranges_at(const waio_ranges *ranges, int id, int bits, bool symmetric,
         waio_moments_range(ranges->moments, id, sigmas_of(bits), min, max);
         return;
     }
+    if (ranges->rule == WAIO_RANGE_NOISE) {
+        if (ranges->noise[id].all.count > 0)
+            waio_noise_range(&ranges->noise[id], bits, min, max);
+        return;
+    }
     *min = ranges->min[id];
     *max = ranges->max[id];
     if (ranges->rule != WAIO_RANGE_MINMAX && ranges->histogram && ranges->histogram[id])

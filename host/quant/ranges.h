@@ -10,6 +10,7 @@
 #include "graph/graph.h"
 #include "quant/histogram.h"
 #include "quant/moments.h"
+#include "quant/noise.h"
 
 typedef struct waio_ranges {
     float *min, *max; /* per value, as observed */
@@ -18,6 +19,7 @@ typedef struct waio_ranges {
     waio_range_rule rule;
     waio_histogram **histogram;  /* per value, NULL: none; for MSE, percentiles and KL */
     const waio_moments *moments; /* for BATCH_NORM */
+    waio_noise *noise;           /* per value, for NOISE */
 } waio_ranges;
 
 /* Nothing observed yet: min +inf, max -inf. */

@@ -51,8 +51,8 @@ waio_status waio_scheme_read(waio_scheme *scheme, const waio_scheme_words *w)
     static const char *const of_weights[] = {"asymmetric", "symmetric", NULL};
     static const char *const rounding[] = {"nearest",  "squant",   "squant_e",
                                            "squant_k", "squant_c", NULL};
-    static const char *const range[] = {"minmax", "mse", "p99",       "p99.9",
-                                        "p99.99", "kl",  "batchnorm", NULL};
+    static const char *const range[] = {"minmax", "mse",       "p99",   "p99.9", "p99.99",
+                                        "kl",     "batchnorm", "noise", NULL};
     static const char *const weight_range[] = {"minmax", "mse", "p99", "p99.9", "p99.99", NULL};
     static const char *const off_on[] = {"off", "on", NULL};
     static const char *const correction[] = {"off", "analytic", "empirical", NULL};
@@ -95,7 +95,8 @@ waio_status waio_scheme_ptq(waio_scheme *scheme, const char *granularity, const 
 
 bool waio_scheme_calibrates(const waio_scheme *scheme)
 {
-    return scheme->activation_range != WAIO_RANGE_BATCH_NORM ||
+    return (scheme->activation_range != WAIO_RANGE_BATCH_NORM &&
+            scheme->activation_range != WAIO_RANGE_NOISE) ||
            scheme->correction == WAIO_CORRECT_EMPIRICAL;
 }
 

@@ -28,8 +28,9 @@ typedef enum waio_range_rule {
     WAIO_RANGE_P99, /* from the first to the 99th percentile; and so on */
     WAIO_RANGE_P99_9,
     WAIO_RANGE_P99_99,
-    WAIO_RANGE_KL,        /* activations: least divergence */
-    WAIO_RANGE_BATCH_NORM /* activations: no data */
+    WAIO_RANGE_KL,         /* activations: least divergence */
+    WAIO_RANGE_BATCH_NORM, /* activations: no data */
+    WAIO_RANGE_NOISE       /* activations: no data, but an image of noise */
 } waio_range_rule;
 
 typedef enum waio_correction {
@@ -45,7 +46,7 @@ typedef struct waio_scheme {
     int rounding; /* of activations, and of weights where NEAREST: WAIO_ROUND_HALF_AWAY or
                      WAIO_ROUND_HALF_EVEN (kernels/qmath.h) */
     waio_weight_rounding weight_rounding;
-    waio_range_rule weight_range; /* never KL or BATCH_NORM */
+    waio_range_rule weight_range; /* the first five */
     waio_range_rule activation_range;
     bool equalize, absorb; /* quant/equalize.h */
     waio_correction correction;
@@ -58,7 +59,7 @@ typedef struct waio_scheme_words {
     const char *activations;  /* auto, symmetric, asymmetric */
     const char *rounding;     /* of weights: nearest, squant, squant_e, squant_k, squant_c */
     const char *weight_range; /* minmax, mse, p99, p99.9, p99.99 */
-    const char *range;        /* of activations: these, kl, batchnorm */
+    const char *range;        /* of activations: these, kl, batchnorm, noise */
     const char *equalize;     /* off, on */
     const char *absorb;       /* off, on */
     const char *correction;   /* off, analytic, empirical */

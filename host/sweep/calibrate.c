@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sweep/session_internal.h"
+#include "util/rng.h"
 
 /* ---- by images ---- */
 
@@ -88,7 +89,7 @@ done:
 static bool wants_histograms(const waio_session *s)
 {
     waio_range_rule rule = s->options.scheme.activation_range;
-    return rule != WAIO_RANGE_MINMAX && rule != WAIO_RANGE_BATCH_NORM;
+    return rule != WAIO_RANGE_MINMAX && rule != WAIO_RANGE_BATCH_NORM && rule != WAIO_RANGE_NOISE;
 }
 
 static bool wants_means(const waio_session *s)
@@ -259,6 +260,68 @@ done:
     return st;
 }
 
+/* Images of noise: every byte as likely as another, brought to the network as an image's are. */
+enum { NOISE_IMAGES = 32, NOISE_SEED = 1 };
+
+static waio_dataset noise_images(const waio_session *s, unsigned char *bytes)
+{
+    waio_rng rng = {NOISE_SEED};
+    waio_dataset noise = *s->dataset; /* for the sizes */
+
+    noise.count = NOISE_IMAGES;
+    noise.image = bytes;
+    for (int64_t i = 0; i < NOISE_IMAGES * (int64_t)noise.height * noise.width * noise.channels;
+         i++)
+        bytes[i] = (unsigned char)waio_rng_below(&rng, 256);
+    return noise;
+}
+
+typedef struct noise_hook {
+    waio_noise *noise; /* per value */
+    int64_t batch, images;
+} noise_hook;
+
+static void observe_noise(void *payload, int id, const float *data, int64_t count)
+{
+    const noise_hook *h = payload;
+    waio_noise_observe(&h->noise[id], data, count / h->batch * h->images);
+}
+
+/* On one thread, since sums are made in order. */
+static waio_status see_noise(waio_session *s)
+{
+    waio_status st = WAIO_OK;
+    const waio_graph *graph = s->model.graph;
+    const waio_workspace *workspace = &s->workspace[0];
+    waio_quant_request request = {.bits = {32, 32, 32, 32}};
+    waio_quant_binding binding = {0};
+    waio_run_range all = {0, graph->node_count, false, false};
+    int64_t batch = waio_program_batch(s->program),
+            pixels = waio_shape_count(&graph->value[graph->input].shape);
+    unsigned char *bytes = malloc((size_t)(NOISE_IMAGES * pixels));
+
+    if (!bytes)
+        return waio_error(WAIO_ENOMEM, "out of memory");
+    waio_dataset noise = noise_images(s, bytes);
+    WAIO_NEW(st, s->ranges.noise, s->arena, (size_t)graph->value_count);
+    for (int v = 0; v < graph->value_count; v++)
+        s->ranges.noise[v] = waio_noise_new();
+    WAIO_TRY(st, waio_quantizer_bind(s->quantizer, &request, &binding));
+    for (int64_t first = 0; first < NOISE_IMAGES; first += batch) {
+        noise_hook hook = {s->ranges.noise, batch, NOISE_IMAGES - first};
+        hook.images = hook.images < batch ? hook.images : batch;
+        waio_fill_input(s->program, &noise, &s->input_table, workspace, NULL, first, hook.images);
+        observe_noise(&hook, graph->input,
+                      waio_workspace_value(workspace, s->program, graph->input), batch * pixels);
+        WAIO_TRY(st, waio_program_run(s->program, &binding.binding, workspace, all,
+                                      &(waio_observer_hook){observe_noise, &hook}));
+    }
+done:
+    waio_quant_binding_free(&binding);
+    free(bytes);
+    return st;
+}
+
 waio_status waio_session_calibrate(waio_session *s)
 {
     waio_status st = WAIO_OK;
@@ -271,6 +334,8 @@ waio_status waio_session_calibrate(waio_session *s)
     if (scheme->activation_range == WAIO_RANGE_BATCH_NORM ||
         scheme->correction == WAIO_CORRECT_ANALYTIC)
         WAIO_TRY(st, find_moments(s));
+    if (scheme->activation_range == WAIO_RANGE_NOISE)
+        WAIO_TRY(st, see_noise(s));
     if (waio_scheme_calibrates(scheme))
         WAIO_TRY(st, see_images(s));
     waio_quantizer_free(s->quantizer);

@@ -105,8 +105,9 @@ waio_scheme_words waio_config_words(const waio_config *c)
 bool waio_config_calibrates(const waio_config *config)
 {
     waio_scheme_words words = waio_config_words(config);
+    waio_scheme scheme;
 
-    return strcmp(words.range, "batchnorm") != 0 || strcmp(words.correction, "empirical") == 0;
+    return waio_scheme_read(&scheme, &words) != WAIO_OK || waio_scheme_calibrates(&scheme);
 }
 
 /* Leaves NULL what is the method's own anyway, so that a text need not say it. */
@@ -155,7 +156,7 @@ static const field fields[] = {
     {"images", FIELD_COUNT, AT(images), NULL, 0, 1000000000, 0},
     {"pre", FIELD_CHOICE, AT(preprocess), "raw unit tf caffe torch ", 0, 0, 0},
     {"method", FIELD_CHOICE, AT(method), "ptq ptq_mse squant dfq float file ", 0, 0, 0},
-    {"range", FIELD_CHOICE, AT(range), "minmax mse p99 p99.9 p99.99 kl batchnorm ", 0, 0, QUANTIZING},
+    {"range", FIELD_CHOICE, AT(range), "minmax mse p99 p99.9 p99.99 kl batchnorm noise ", 0, 0, QUANTIZING},
     {"gran", FIELD_CHOICE, AT(granularity), "channel layer ", 0, 0, QUANTIZING},
     {"wsym", FIELD_CHOICE, AT(weights), "symmetric asymmetric ", 0, 0, QUANTIZING},
     {"asym", FIELD_CHOICE, AT(activations), "auto symmetric asymmetric ", 0, 0, QUANTIZING},

@@ -21,7 +21,7 @@ const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS] = {
     {"method.name", WAIO_KEY_WORD, false, AT(method.name), "ptq",
         {"ptq", "ptq_mse", "squant", "dfq", "file"}},
     {"method.range", WAIO_KEY_WORD, false, AT(method.range), NULL,
-        {"minmax", "mse", "p99", "p99.9", "p99.99", "kl", "batchnorm"}},
+        {"minmax", "mse", "p99", "p99.9", "p99.99", "kl", "batchnorm", "noise"}},
     {"method.granularity", WAIO_KEY_WORD, false, AT(method.granularity), NULL,
         {"channel", "layer"}},
     {"method.weights", WAIO_KEY_WORD, false, AT(method.weights), NULL,

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { WAIO_SUITE_MAX_ALLOWED = 8, WAIO_SUITE_MAX_TEXT = 1000 };
+enum { WAIO_SUITE_MAX_ALLOWED = 10, WAIO_SUITE_MAX_TEXT = 1000 };
 
 typedef enum waio_key_kind {
     WAIO_KEY_GROUP,  /* a mapping; its keys follow as "group.key" */

@@ -41,6 +41,7 @@ static void who_looks_at_data(void)
         {"method=dfq", false},
         {"method=squant equalize=on absorb=on correct=analytic", false},
         {"method=ptq range=batchnorm", false},
+        {"method=squant range=noise", false},
         {"method=ptq", true},
         {"method=ptq_mse", true},
         {"method=squant range=minmax", true},
@@ -101,7 +102,7 @@ static void batches_and_threads(void)
                                       "correct=empirical",
                                       "method=dfq",
                                       "method=squant wround=squant_c",
-                                      "range=mse wrange=mse wround=squant"};
+                                      "range=noise", "range=mse wrange=mse wround=squant"};
 
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         waio_session_options one = options_of(row[i], 16, 1), other = options_of(row[i], 7, 3);

@@ -46,7 +46,7 @@ static waio_config random_config(void)
     c.preprocess = ONE_OF("raw", "unit", "tf", "caffe", "torch");
     c.method = ONE_OF("ptq", "ptq_mse", "squant", "dfq");
     c.engine = ONE_OF("simulate", "integer", "both");
-    c.range = ONE_OF(NULL, "minmax", "mse", "p99.9", "kl", "batchnorm");
+    c.range = ONE_OF(NULL, "minmax", "mse", "p99.9", "kl", "batchnorm", "noise");
     c.granularity = ONE_OF(NULL, "channel", "layer");
     c.weights = ONE_OF(NULL, "symmetric", "asymmetric");
     c.activations = ONE_OF(NULL, "auto", "symmetric", "asymmetric");
@@ -210,7 +210,7 @@ static void wrong_assignments(void)
         {"split=test ", "test train"},
         {"pre=", "raw unit tf caffe torch"},
         {"method=qat", "ptq ptq_mse squant dfq float file"},
-        {"range=l1", "minmax mse p99 p99.9 p99.99 kl batchnorm"},
+        {"range=l1", "minmax mse p99 p99.9 p99.99 kl batchnorm noise"},
         {"wrange=kl", "minmax mse p99"},
         {"wround=up", "nearest squant squant_e"},
         {"equalize=yes", "off on"},

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "check.h"
+#include "quant/noise.h"
 #include "quant/squant.h"
 #include "util/rng.h"
 #include "vectors.h"
@@ -104,6 +105,54 @@ static void test_vectors(void)
         cJSON_Delete(json);
     }
     CHECK(seen == 21, "%d vectors were read", seen);
+}
+
+/* ---- activations ---- */
+
+static int run_activation(const cJSON *row)
+{
+    const cJSON *init = cJSON_GetObjectItem(row, "init");
+    const cJSON *input = cJSON_GetObjectItem(row, "input");
+    const cJSON *output = cJSON_GetObjectItem(row, "output");
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(row, "name"));
+    int bits = (int)vectors_number(row, "bits");
+    waio_noise noise = waio_noise_new();
+    float min = 0, max = 0;
+
+    for (int i = 0; i < cJSON_GetArraySize(init); i++)
+        waio_noise_observe(&noise, &(float){(float)vectors_at(init, i)}, 1);
+    double sigma = vectors_number(row, "sigma"), x_max = vectors_number(row, "x_max");
+    CHECK(fabs(waio_noise_deviation(&noise) - sigma) <= 1e-6 * sigma, "%s: deviation %.9g", name,
+          waio_noise_deviation(&noise));
+    waio_noise_range(&noise, bits, &min, &max);
+    CHECK(fabs((double)min - vectors_number(row, "x_min")) <= 1e-6 * x_max &&
+              fabs((double)max - x_max) <= 1e-6 * x_max,
+          "%s: %.9g .. %.9g", name, (double)min, (double)max);
+    /* The grid is that of weights; its scale as printed, for the last digits. */
+    waio_squant_grid g = waio_squant_grid_of(min, max, bits, false);
+    CHECK(fabs((double)g.inverse - vectors_number(row, "scale")) <= 1e-6 * (double)g.inverse,
+          "%s: scale %.9g", name, (double)g.inverse);
+    g.inverse = (float)vectors_number(row, "scale");
+    g.offset = (float)vectors_number(row, "zero_point") + (min < 0 ? 0 : -g.lo);
+    for (int i = 0; i < cJSON_GetArraySize(input); i++) {
+        float x = (float)vectors_at(input, i);
+        float code = waio_clampf(waio_round_half_even(waio_squant_place(x, g)), g.lo, g.hi);
+        double value = (double)waio_squant_value(code, g), want = vectors_at(output, i);
+        CHECK(fabs(value - want) <= 2e-7 * fabs(want), "%s: %g becomes %.9g, expected %.9g", name,
+              (double)x, value, want);
+    }
+    return 1;
+}
+
+static void test_activations(void)
+{
+    cJSON *json = vectors_read("squant_activation.json");
+    const cJSON *row;
+    int seen = 0;
+
+    cJSON_ArrayForEach(row, cJSON_GetObjectItem(json, "cases")) seen += run_activation(row);
+    CHECK(seen == 7, "%d cases were read", seen);
+    cJSON_Delete(json);
 }
 
 /* ---- promises ---- */
@@ -235,6 +284,7 @@ static void test_threads(void)
 int main(void)
 {
     test_vectors();
+    test_activations();
     test_bounds();
     test_ties();
     test_threads();
