@@ -4,7 +4,7 @@
 
 #include "tensor/qparams.h"
 
-enum { ALL = 2 * WAIO_BINS };
+enum { ALL = 2 * WAIO_BINS, MOST_TURNS = 8 };
 
 void waio_histogram_observe(waio_histogram *h, const float *data, int64_t count)
 {
@@ -69,11 +69,12 @@ static void least_error(const waio_histogram *h, int bits, bool symmetric, float
         }
     for (int k = 1; k <= 100; k++)
         try_range(&s, *min * (float)k / 100, *max * (float)k / 100);
-    for (int end = 0; end < 2 && !symmetric; end++) {
+    for (int turn = 0, idle = 0; turn < MOST_TURNS && idle < 2 && !symmetric; turn++) {
         float fixed_min = s.min, fixed_max = s.max;
         for (int k = 1; k <= 100; k++)
-            try_range(&s, end == 0 ? *min * (float)k / 100 : fixed_min,
-                      end == 0 ? fixed_max : *max * (float)k / 100);
+            try_range(&s, turn % 2 == 0 ? *min * (float)k / 100 : fixed_min,
+                      turn % 2 == 0 ? fixed_max : *max * (float)k / 100);
+        idle = s.min == fixed_min && s.max == fixed_max ? idle + 1 : 0;
     }
     *min = s.min;
     *max = s.max;

@@ -164,6 +164,23 @@ static void histogram_of_least_error(void)
         }
 }
 
+/* One number far out on one side: that end alone moves. */
+static void one_end_moves(void)
+{
+    float min = -8, max = 1;
+
+    for (int i = 0; i < 20000; i++)
+        data[i] = waio_rng_unit(&rng);
+    data[5] = -8;
+    data[6] = 1;
+    observe(data, 20000, 8);
+    waio_histogram_range(&histogram, WAIO_RANGE_MSE, 4, false, &min, &max);
+    CHECK(min > -1 && max > 0.95f, "histogram: %g .. %g", (double)min, (double)max);
+    waio_scheme scheme = scheme_of("mse", false, true);
+    CHECK_OK(waio_weight_range(&min, &max, data, 20000, 4, &scheme));
+    CHECK(min > -1 && max > 0.95f, "weights: %g .. %g", (double)min, (double)max);
+}
+
 static void histogram_percentiles(void)
 {
     float min = 0, max = 1;
@@ -199,6 +216,11 @@ static void histogram_of_least_divergence(void)
     max = 1;
     waio_histogram_range(&histogram, WAIO_RANGE_KL, 4, false, &min, &max);
     CHECK(max > 0.95f, "uniform: %g .. %g", (double)min, (double)max);
+    histogram.count[WAIO_BINS] += 100000;
+    float with_zeros[2] = {0, 1};
+    waio_histogram_range(&histogram, WAIO_RANGE_KL, 4, false, &with_zeros[0], &with_zeros[1]);
+    CHECK(with_zeros[1] == max, "zeros move the end from %g to %g", (double)max,
+          (double)with_zeros[1]);
     for (int i = 0; i < 20000; i++)
         data[i] -= 0.5f;
     observe(data, 20000, 0.5f);
@@ -219,6 +241,7 @@ int main(void)
     weights_by_percentile();
     observing();
     histogram_of_least_error();
+    one_end_moves();
     histogram_percentiles();
     histogram_of_least_divergence();
     return waio_check_result();

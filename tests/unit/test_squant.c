@@ -249,6 +249,103 @@ static void test_bounds(void)
     }
 }
 
+/* ---- the text once more, one channel, everything sorted ---- */
+
+typedef struct slow {
+    int count, kernel;
+    double x[400], code[400], error[400], priority[2][400], to_code[2][400], to_error[2][400];
+} slow;
+
+static void slow_step(slow *s, int first, int count, bool of_kernel)
+{
+    double sum = 0;
+    int order[400];
+
+    for (int i = first; i < first + count; i++)
+        sum += s->error[i];
+    sum = (double)(float)sum;
+    int side = sum < 0, flips = (int)rint(fabs(sum));
+    for (int i = 0; i < count; i++) { /* insertion sort: stable */
+        int at = i;
+        for (; at > 0 && s->priority[side][first + order[at - 1]] < s->priority[side][first + i];
+             at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    for (int k = 0; k < flips; k++) {
+        int i = first + order[k];
+        s->code[i] = s->to_code[side][i];
+        s->error[i] = s->to_error[side][i];
+    }
+    if (!of_kernel)
+        return;
+    for (int i = first; i < first + count; i++)
+        s->priority[0][i] = s->priority[1][i] = 0;
+    bool enough = flips >= fabs(sum);
+    int open = first + order[!enough ? flips : flips > 0 ? flips - 1 : count - 1];
+    s->priority[enough ? !side : side][open] = fabs(s->error[open]);
+}
+
+static slow by_text(const float *w, const waio_squant_shape *shape, waio_squant_grid g, bool kernel,
+                    bool channel)
+{
+    slow s = {.count = (int)(shape->positions * shape->inputs), .kernel = (int)shape->positions};
+
+    for (int i = 0; i < s.count; i++) {
+        float x = waio_squant_place(w[i % s.kernel * shape->inputs + i / s.kernel], g);
+        float nearest = rintf(x), e = nearest - x;
+        bool up = e < 0 && x<g.hi, down = e> 0 && x > g.lo;
+        s.x[i] = (double)x;
+        s.code[i] = s.to_code[0][i] = s.to_code[1][i] = (double)nearest;
+        s.error[i] = (double)e;
+        if (up) {
+            s.to_code[1][i] += 1;
+            s.to_error[1][i] = (double)(e + 1);
+            s.priority[1][i] = (double)-e;
+        }
+        if (down) {
+            s.to_code[0][i] -= 1;
+            s.to_error[0][i] = (double)(e - 1);
+            s.priority[0][i] = (double)e;
+        }
+    }
+    for (int k = 0; kernel && s.kernel > 1 && k < s.count; k += s.kernel)
+        slow_step(&s, k, s.kernel, true);
+    if (channel)
+        slow_step(&s, 0, s.count, false);
+    for (int i = 0; i < s.count; i++)
+        s.code[i] = fmin(fmax(s.code[i], (double)g.lo), (double)g.hi);
+    return s;
+}
+
+/* Grids that cut much off, so that flips meet weights that have none. */
+static void test_against_text(void)
+{
+    waio_rng rng = {13};
+    float w[400], code[400];
+
+    for (int round = 0; round < 4000; round++) {
+        int side = 1 + (int)waio_rng_below(&rng, 4), bits = 2 + (int)waio_rng_below(&rng, 4);
+        waio_squant_shape shape = {1, side * side, 1 + (int64_t)waio_rng_below(&rng, 20)};
+        bool kernel = round & 1, channel = round & 2, coarse = round & 4;
+        float low = -0.1f - waio_rng_unit(&rng), high = 0.05f + 0.7f * waio_rng_unit(&rng);
+        waio_squant_grid g = waio_squant_grid_of(low, high, bits, round & 8);
+        int count = (int)(shape.positions * shape.inputs);
+        for (int i = 0; i < count; i++) {
+            w[i] = waio_rng_unit(&rng) * 2 - 0.7f;
+            if (coarse) /* ties */
+                w[i] = (rintf(w[i] * 8) / 4 + g.offset) / g.inverse;
+        }
+        CHECK_OK(
+            waio_squant_round(code, w, &shape, &g, 1, (waio_squant_stages){kernel, channel}, 1));
+        slow s = by_text(w, &shape, g, kernel, channel);
+        for (int i = 0; i < count; i++)
+            CHECK((double)code[i % s.kernel * shape.inputs + i / s.kernel] == s.code[i],
+                  "round %d: code %d at %g is %g, by the text %g", round, i, s.x[i],
+                  (double)code[i % s.kernel * shape.inputs + i / s.kernel], s.code[i]);
+    }
+}
+
 /* A layer with one grid for all channels, and the order of ties: the earlier weight is flipped. */
 static void test_ties(void)
 {
@@ -287,6 +384,7 @@ int main(void)
     test_activations();
     test_bounds();
     test_ties();
+    test_against_text();
     test_threads();
     return waio_check_result();
 }
