@@ -21,7 +21,8 @@ void waio_histogram_merge(waio_histogram *histogram, const waio_histogram *other
 
 /* Narrows [min, max], the range seen, by `rule` (MSE, percentiles, KL; others leave it) for codes
  * of `bits` bits, `symmetric` or not. Bins count as their middle. MSE  least squared error over
- * k/100 of the range, k = 1..100, and then, asymmetric, over each end alone; the narrower at ties
+ * k/100 of the range, k = 1..100, and then, asymmetric, over each end
+ *        alone, in turn until nothing is better, 4 times at most; the narrower at ties
  *   KL   TensorRT's: of the ranges of i bins, i from the number of levels on, the one whose
  *        numbers, limited to it, diverge least from the same in so many levels; the levels of one
  *        side of 0, all of them where nothing is below it

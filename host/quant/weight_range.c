@@ -9,6 +9,8 @@
 #include "tensor/qparams.h"
 #include "util/simd.h"
 
+enum { MOST_TURNS = 8 };
+
 typedef struct block {
     const float *weight;
     int64_t count;
@@ -87,13 +89,14 @@ static void least_error(const block *b, float *min, float *max)
         try_range(&best, b, symmetric ? -reach * part : *min * part,
                   symmetric ? reach * part : *max * part);
     }
-    for (int end = 0; end < 2 && !symmetric; end++) {
+    for (int turn = 0, idle = 0; turn < MOST_TURNS && idle < 2 && !symmetric; turn++) {
         search fixed = best;
         for (int k = 1; k <= 100; k++) {
             float part = (float)k / 100;
-            try_range(&best, b, end == 0 ? *min * part : fixed.min,
-                      end == 0 ? fixed.max : *max * part);
+            try_range(&best, b, turn % 2 == 0 ? *min * part : fixed.min,
+                      turn % 2 == 0 ? fixed.max : *max * part);
         }
+        idle = best.min == fixed.min && best.max == fixed.max ? idle + 1 : 0;
     }
     *min = best.min;
     *max = best.max;
