@@ -178,7 +178,7 @@ static void one_end_moves(void)
     CHECK(min > -1 && max > 0.95f, "histogram: %g .. %g", (double)min, (double)max);
     waio_scheme scheme = scheme_of("mse", false, true);
     CHECK_OK(waio_weight_range(&min, &max, data, 20000, 4, &scheme));
-    CHECK(min > -1 && max > 0.95f, "weights: %g .. %g", (double)min, (double)max);
+    CHECK(min > -1 && max > 0.9f, "weights: %g .. %g", (double)min, (double)max);
 }
 
 static void histogram_percentiles(void)
