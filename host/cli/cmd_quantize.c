@@ -73,9 +73,10 @@ int waio_cmd_quantize(int argc, char **argv)
         .most = 32,
         .details =
             "Keys as of `waio eval`; data is needed, to calibrate activations on (calib=256\n"
-            "images of csplit=train). Without more, w=8 a=8 i=8 o=8. The file computes what the\n"
-            "engine integer does: weights of 2 to 8 bits (to 4 bits packed in a .tflite, where\n"
-            "its kernels take that) or f16, activations of 2 to 16 bits, 32 is float.",
+            "images of csplit=train; method=squant and method=dfq take none of them). Without\n"
+            "more, w=8 a=8 i=8 o=8. The file computes what the engine integer does: weights of\n"
+            "2 to 8 bits (to 4 bits packed in a .tflite, where its kernels take that) or f16,\n"
+            "activations of 2 to 16 bits, 32 is float.",
         .example = "waio quantize shapes_resnet8 data=shapes w=8 a=8 -o resnet8_int8.tflite",
         .option = table,
         .option_count = sizeof table / sizeof *table,

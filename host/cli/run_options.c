@@ -39,6 +39,7 @@ waio_status waio_cli_read_config(waio_config *config, const waio_arguments *args
 
     *config = waio_config_default();
     config->bits = (waio_precision){8, 8, 8, 8};
+    config->engine = "integer"; /* what is written, and what compared with simulate */
     config->model = args->item[0];
     for (int i = 1; i < args->count; i++)
         WAIO_TRY(st, waio_config_set(config, args->item[i], arena));

@@ -287,6 +287,7 @@ waio_status waio_graph_add_node(waio_graph *graph, int *id, const waio_node *pro
     WAIO_TRY(st, waio_infer_shape(&shape, graph, &node));
     WAIO_TRY(st, split_weights(graph, &node));
     node.name = waio_arena_strdup(graph->arena, proto->name);
+    node.norm_mean = node.norm_std = NULL; /* of another graph's arena, perhaps */
     if (!node.name)
         return WAIO_ENOMEM;
     WAIO_TRY(st, add_value(graph, &node.output, node.name, &shape));

@@ -80,6 +80,10 @@ typedef struct waio_node {
     int input_count;
     int output; /* value id */
     waio_clamp clamp;
+    /* Of a layer with weights that a batch norm was folded into: the mean and the standard
+     * deviation that the norm gives each output channel, before the clamp; NULL: no norm. In the
+     * graph's arena. */
+    const float *norm_mean, *norm_std;
     union {
         waio_conv_params conv;     /* conv2d */
         float epsilon;             /* batch_norm */
@@ -170,10 +174,10 @@ waio_status waio_graph_validate(const waio_graph *graph);
 
 /* ---- passes; each keeps what the graph computes ---- */
 
-/* Folds batch norms and per-channel addends into the conv2d or dense in front, zero pads into the
- * conv2d behind, fuses clips into the op in front, merges reshapes, drops identities and dead
- * nodes; values that something else reads stay. Ids of surviving values stay the same. A quantized
- * network stays as it is. */
+/* Folds batch norms (whose statistics the layer keeps) and per-channel addends into the conv2d or
+ * dense in front, zero pads into the conv2d behind, fuses clips into the op in front, merges
+ * reshapes, drops identities and dead nodes; values that something else reads stay. Ids of
+ * surviving values stay the same. A quantized network stays as it is. */
 waio_status waio_graph_optimize(waio_graph *graph);
 
 /* ---- reading ---- */

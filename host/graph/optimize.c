@@ -74,6 +74,24 @@ done:
     return st;
 }
 
+/* Room for the statistics of `node`'s output channels, filled with what it has. */
+static waio_status own_statistics(waio_graph *graph, waio_node *node, float **mean, float **std,
+                                  int64_t channels)
+{
+    waio_status st = WAIO_OK;
+
+    WAIO_NEW(st, *mean, graph->arena, (size_t)channels);
+    WAIO_NEW(st, *std, graph->arena, (size_t)channels);
+    if (node->norm_mean) {
+        memcpy(*mean, node->norm_mean, (size_t)channels * sizeof **mean);
+        memcpy(*std, node->norm_std, (size_t)channels * sizeof **std);
+    }
+    node->norm_mean = *mean;
+    node->norm_std = *std;
+done:
+    return st;
+}
+
 static bool is_weighted_plain(const waio_node *node)
 {
     return node && waio_op_weighted(node->op) && waio_clamp_is_none(node->clamp);
@@ -84,7 +102,7 @@ static waio_status fold_batch_norm(waio_graph *graph, int index, bool *changed)
     waio_status st = WAIO_OK;
     waio_node *norm = &graph->node[index];
     waio_node *target = norm->op == WAIO_OP_BATCH_NORM ? sole_producer(graph, norm, 0) : NULL;
-    float *weight = NULL, *bias = NULL;
+    float *weight = NULL, *bias = NULL, *mean_out = NULL, *std_out = NULL;
 
     if (!is_weighted_plain(target))
         return WAIO_OK;
@@ -95,7 +113,10 @@ static waio_status fold_batch_norm(waio_graph *graph, int index, bool *changed)
     const float *variance = graph->value[norm->input[4]].data;
     const waio_shape *w_shape = &graph->value[target->input[1]].shape;
     int64_t channels = w_shape->dim[0], per_channel = waio_shape_count(w_shape) / channels;
+    WAIO_TRY(st, own_statistics(graph, target, &mean_out, &std_out, channels));
     for (int64_t c = 0; c < channels; c++) {
+        mean_out[c] = beta[c];
+        std_out[c] = fabsf(gamma[c]);
         double k = gamma[c] / sqrt((double)variance[c] + (double)norm->epsilon);
         for (int64_t i = 0; i < per_channel; i++)
             weight[c * per_channel + i] = (float)(weight[c * per_channel + i] * k);
@@ -132,7 +153,7 @@ static waio_status fold_channels(waio_graph *graph, int index, bool *changed)
 {
     waio_status st = WAIO_OK;
     waio_node *node = &graph->node[index];
-    float *weight = NULL, *bias = NULL;
+    float *weight = NULL, *bias = NULL, *mean = NULL, *std = NULL;
 
     if (node->op != WAIO_OP_ADD && node->op != WAIO_OP_SUB && node->op != WAIO_OP_MUL)
         return WAIO_OK;
@@ -147,8 +168,16 @@ static waio_status fold_channels(waio_graph *graph, int index, bool *changed)
     WAIO_TRY(st, own_constants(graph, target, &weight, &bias));
     const waio_shape *w_shape = &graph->value[target->input[1]].shape;
     int64_t per_channel = waio_shape_count(w_shape) / channels;
+    if (target->norm_mean)
+        WAIO_TRY(st, own_statistics(graph, target, &mean, &std, channels));
     for (int64_t c = 0; c < channels; c++) {
         float k = operand[c * step];
+        if (mean) {
+            mean[c] = node->op == WAIO_OP_MUL   ? mean[c] * k
+                      : node->op == WAIO_OP_ADD ? mean[c] + k
+                                                : mean[c] - k;
+            std[c] = node->op == WAIO_OP_MUL ? std[c] * fabsf(k) : std[c];
+        }
         if (node->op == WAIO_OP_MUL)
             for (int64_t i = 0; i < per_channel; i++)
                 weight[c * per_channel + i] *= k;

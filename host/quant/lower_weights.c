@@ -88,16 +88,26 @@ typedef struct weights {
     const waio_node *node; /* of `from` */
     int bits;
     float *values;
+    float *bias; /* that goes with them; NULL: there is none */
     waio_weight_scales scales;
     int64_t count;
 } weights;
 
 static waio_status read_weights(weights *w, waio_lowering *l, int n)
 {
+    waio_status st = WAIO_OK;
+
     w->node = &l->from->node[n];
     w->bits = waio_quantizer_weight_bits(l->quantizer, l->request, n);
     w->count = waio_shape_count(&l->from->value[w->node->input[1]].shape);
-    return waio_quantizer_weight_values(l->quantizer, n, w->bits, &w->values, &w->scales, l->arena);
+    WAIO_TRY(st, waio_quantizer_weight_values(l->quantizer, n, w->bits, &w->values, &w->scales,
+                                              l->arena));
+    if (w->node->input_count < 3)
+        goto done;
+    WAIO_NEW(st, w->bias, l->arena, (size_t)l->from->value[w->node->input[2]].shape.dim[0]);
+    waio_quantizer_bias(l->quantizer, n, w->values, w->bias);
+done:
+    return st;
 }
 
 static float scale_of(const weights *w, int64_t channel)
@@ -163,8 +173,9 @@ static waio_status real_bias(const weights *w, waio_lowering *l, waio_node *node
     float *data = NULL;
 
     WAIO_TRY(st, waio_graph_add_const(l->to, &node->input[2], bias->name, &bias->shape, &data));
-    memcpy(data, bias->data, (size_t)bias->shape.dim[0] * sizeof *data);
-    if (!waio_bits_quantized(w->bits) || !waio_bits_quantized(bits))
+    memcpy(data, w->bias, (size_t)bias->shape.dim[0] * sizeof *data);
+    if (!waio_bits_quantized(w->bits) || !waio_bits_quantized(bits) ||
+        waio_scheme_float_bias(waio_quantizer_scheme(l->quantizer)))
         goto done;
     float in = waio_quantizer_value_params(l->quantizer, x, bits).scale;
     for (int64_t c = 0; c < bias->shape.dim[0]; c++) {
@@ -212,8 +223,7 @@ static waio_status code_bias(const weights *w, waio_lowering *l, waio_node *node
     WAIO_TRY(st, waio_graph_add_codes(l->to, &node->input[2], bias->name, &bias->shape, type,
                                       &params, &codes));
     for (int64_t c = 0; c < bias->shape.dim[0]; c++) {
-        double code =
-            waio_quantizer_bias_code(bias->data[c], scale[count == 1 ? 0 : c], input_bits);
+        double code = waio_quantizer_bias_code(w->bias[c], scale[count == 1 ? 0 : c], input_bits);
         store_code(codes, type, c, (int64_t)fmax(fmin(code, bias_limit), -bias_limit));
     }
 done:

@@ -11,9 +11,16 @@ typedef struct bank_entry {
     void *packed;
     size_t bytes;
     waio_weight_scales scales;
-    waio_arena *arena; /* of the scales */
+    float *bias;       /* that goes with the weights; NULL: the layer has none */
+    waio_arena *arena; /* of the scales and the bias */
     int users;         /* bindings that hold it */
 } bank_entry;
+
+/* Ranges at one number of bits, where they depend on it. */
+typedef struct bit_ranges {
+    bool known;
+    float *min, *max; /* per value */
+} bit_ranges;
 
 struct waio_quantizer {
     const waio_program *program;
@@ -23,6 +30,10 @@ struct waio_quantizer {
     waio_arena *arena;
     waio_range_groups groups;
     bool have_ranges;
+    const waio_ranges *ranges;
+    bit_ranges *at; /* per bits to WAIO_MAX_BITS; NULL: rule MINMAX */
+    const float *const *mean;
+    int threads;
     int *weighted_before; /* per node: layers with weights before it */
     bank_entry *bank;     /* per node and bit width (0 .. WAIO_FLOAT) */
     size_t bank_bytes, keep_bytes;
@@ -50,9 +61,17 @@ waio_status waio_quantizer_create(waio_quantizer **out, const waio_program *prog
     q->roles = roles;
     q->scheme = *scheme;
     q->keep_bytes = keep_bytes;
+    q->threads = 1;
     q->have_ranges = ranges != NULL;
+    q->ranges = ranges;
     if (ranges)
         WAIO_TRY(st, waio_range_groups_create(&q->groups, q->graph, ranges, q->arena));
+    if (ranges && ranges->rule != WAIO_RANGE_MINMAX)
+        WAIO_NEW(st, q->at, q->arena, WAIO_MAX_BITS + 1);
+    for (int bits = WAIO_MIN_BITS; q->at && bits <= WAIO_MAX_BITS; bits++) {
+        WAIO_NEW(st, q->at[bits].min, q->arena, (size_t)q->graph->value_count);
+        WAIO_NEW(st, q->at[bits].max, q->arena, (size_t)q->graph->value_count);
+    }
     WAIO_NEW(st, q->weighted_before, q->arena, (size_t)q->graph->node_count + 1);
     WAIO_NEW(st, q->bank, q->arena, (size_t)q->graph->node_count * (WAIO_FLOAT + 1));
     for (int n = 0, weighted = 0; n < q->graph->node_count; n++) {
@@ -64,6 +83,16 @@ waio_status waio_quantizer_create(waio_quantizer **out, const waio_program *prog
 done:
     waio_quantizer_free(q);
     return st;
+}
+
+void waio_quantizer_set_threads(waio_quantizer *q, int threads)
+{
+    q->threads = threads;
+}
+
+void waio_quantizer_set_means(waio_quantizer *q, const float *const *mean)
+{
+    q->mean = mean;
 }
 
 static void drop(waio_quantizer *q, bank_entry *entry)
@@ -150,12 +179,26 @@ const waio_scheme *waio_quantizer_scheme(const waio_quantizer *q)
 
 /* ---- activations ---- */
 
+/* The range of a value's group at `bits` bits; found out when it is first asked for. */
+static void range_at(const waio_quantizer *q, int id, int bits, bool symmetric, float *min,
+                     float *max)
+{
+    if (q->at && !q->at[bits].known) {
+        waio_range_groups_at(q->at[bits].min, q->at[bits].max, &q->groups, q->graph, q->ranges,
+                             bits, symmetric);
+        q->at[bits].known = true;
+    }
+    *min = q->at ? q->at[bits].min[id] : q->groups.min[id];
+    *max = q->at ? q->at[bits].max[id] : q->groups.max[id];
+}
+
 waio_qparams waio_quantizer_value_params(const waio_quantizer *q, int id, int bits)
 {
     bool symmetric = q->scheme.activations == WAIO_SYMMETRIC ||
                      (q->scheme.activations == WAIO_SYMMETRY_AUTO && bits > 8);
-    float min = q->groups.min[id], max = q->groups.max[id];
+    float min = 0, max = 0;
 
+    range_at(q, id, bits, symmetric, &min, &max);
     if (q->groups.fixed[q->groups.group[id]]) {
         /* [0, 1): scale 2^-bits from the lowest code, or 2^-(bits-1) around 0. */
         if (symmetric) {
@@ -277,8 +320,27 @@ waio_status waio_quantizer_weight_values(const waio_quantizer *q, int n, int bit
         memcpy(*values, weight->data, (size_t)count * sizeof **values);
         return WAIO_OK;
     }
-    return waio_quantize_weights(*values, scales, weight->data, count, weight->shape.dim[0], bits,
-                                 &q->scheme, arena);
+    waio_squant_shape shape = waio_layer_shape(&weight->shape);
+    return waio_quantize_layer(*values, scales, weight->data, &shape, bits, &q->scheme, q->threads,
+                               arena);
+}
+
+void waio_quantizer_bias(const waio_quantizer *q, int n, const float *values, float *bias)
+{
+    const waio_node *node = &q->graph->node[n];
+    const waio_value *weight = &q->graph->value[node->input[1]];
+    waio_squant_shape s = waio_layer_shape(&weight->shape);
+    const float *mean = q->mean ? q->mean[node->input[0]] : NULL;
+    int64_t each = s.channels / (node->op == WAIO_OP_CONV2D ? node->conv.groups : 1);
+
+    memcpy(bias, q->graph->value[node->input[2]].data, (size_t)s.channels * sizeof *bias);
+    for (int64_t c = 0; mean && c < s.channels; c++) {
+        const float *x = mean + c / each * s.inputs;
+        double shift = 0;
+        for (int64_t k = c * s.positions * s.inputs; k < (c + 1) * s.positions * s.inputs; k++)
+            shift += ((double)values[k] - (double)weight->data[k]) * (double)x[k % s.inputs];
+        bias[c] = (float)((double)bias[c] - shift);
+    }
 }
 
 static waio_status fill_entry(waio_quantizer *q, bank_entry *entry, int n, int bits)
@@ -293,6 +355,11 @@ static waio_status fill_entry(waio_quantizer *q, bank_entry *entry, int n, int b
     if (!entry->arena)
         return WAIO_ENOMEM;
     WAIO_TRY(st, waio_quantizer_weight_values(q, n, bits, &values, &entry->scales, entry->arena));
+    if (q->graph->node[n].input_count == 3) {
+        int64_t channels = q->graph->value[q->graph->node[n].input[2]].shape.dim[0];
+        WAIO_NEW(st, entry->bias, entry->arena, (size_t)channels);
+        waio_quantizer_bias(q, n, values, entry->bias);
+    }
     WAIO_TRY(st, waio_program_pack(q->program, n, &entry->packed, &entry->bytes, values));
     q->bank_bytes += entry->bytes;
 done:
@@ -310,24 +377,15 @@ double waio_quantizer_bias_code(float bias, float scale, int input_bits)
 }
 
 /* Bias at the scale of input times weight, as TensorFlow Lite's int8 and 16x8 networks have it. */
-static waio_status bind_bias(waio_quantizer *q, const void **constant, const waio_node *node,
-                             const waio_weight_scales *scales, int input_bits, waio_arena *arena)
+static void quantize_bias(const waio_quantizer *q, float *bias, int64_t count,
+                          const waio_node *node, const waio_weight_scales *scales, int input_bits)
 {
-    waio_status st = WAIO_OK;
-    const waio_value *bias = &q->graph->value[node->input[2]];
-    int64_t count = bias->shape.dim[0];
     float input_scale = waio_quantizer_value_params(q, node->input[0], input_bits).scale;
-    float *values = NULL;
 
-    WAIO_NEW(st, values, arena, (size_t)count);
     for (int64_t c = 0; c < count; c++) {
         float scale = input_scale * scales->scale[scales->count == 1 ? 0 : c];
-        values[c] =
-            (float)(waio_quantizer_bias_code(bias->data[c], scale, input_bits) * (double)scale);
+        bias[c] = (float)(waio_quantizer_bias_code(bias[c], scale, input_bits) * (double)scale);
     }
-    constant[node->input[2]] = values;
-done:
-    return st;
 }
 
 static waio_status bind_weighted(waio_quantizer *q, const waio_quant_request *request,
@@ -341,13 +399,21 @@ static waio_status bind_weighted(waio_quantizer *q, const waio_quant_request *re
                          ? WAIO_FLOAT
                          : waio_quantizer_value_bits(q, request, node->input[0]);
     bank_entry *entry = entry_of(q, n, bits);
+    float *bias = NULL;
 
     WAIO_TRY(st, fill_entry(q, entry, n, bits));
     entry->users++;
     owner->used[owner->used_count++] = entry;
     constant[node->input[1]] = entry->packed;
-    if (node->input_count == 3 && waio_bits_quantized(bits) && waio_bits_quantized(input_bits))
-        WAIO_TRY(st, bind_bias(q, constant, node, &entry->scales, input_bits, owner->arena));
+    if (node->input_count < 3 || (!q->mean && !waio_bits_quantized(bits)))
+        goto done;
+    int64_t count = q->graph->value[node->input[2]].shape.dim[0];
+    WAIO_NEW(st, bias, owner->arena, (size_t)count);
+    memcpy(bias, entry->bias, (size_t)count * sizeof *bias);
+    if (waio_bits_quantized(bits) && waio_bits_quantized(input_bits) &&
+        !waio_scheme_float_bias(&q->scheme))
+        quantize_bias(q, bias, count, node, &entry->scales, input_bits);
+    constant[node->input[2]] = bias;
 done:
     return st;
 }

@@ -23,6 +23,11 @@ typedef struct waio_quantizer waio_quantizer;
 waio_status waio_quantizer_create(waio_quantizer **out, const waio_program *program,
                                   const waio_roles *roles, const waio_ranges *ranges,
                                   const waio_scheme *scheme, size_t keep_bytes);
+/* Threads that quantize weights, 1 at first; their number changes no result. */
+void waio_quantizer_set_threads(waio_quantizer *quantizer, int threads);
+/* What bias correction goes by: `mean[v]` is the mean of each channel (last dimension) of value `v`
+ * in the float network, NULL: unknown. The arrays must outlive the quantizer. */
+void waio_quantizer_set_means(waio_quantizer *quantizer, const float *const *mean);
 void waio_quantizer_free(waio_quantizer *quantizer);
 
 typedef struct waio_quant_request {
@@ -78,6 +83,10 @@ waio_qparams waio_quantizer_value_params(const waio_quantizer *quantizer, int id
 waio_status waio_quantizer_weight_values(const waio_quantizer *quantizer, int n, int bits,
                                          float **values, waio_weight_scales *scales,
                                          waio_arena *arena);
+/* The bias of node `n` that goes with weights of these values: corrected, where the scheme says so,
+ * by what quantized weights change in the mean of its output: b - sum (w~ - w) E[x], over all cells
+ * of the kernel. `bias` has OC numbers. */
+void waio_quantizer_bias(const waio_quantizer *quantizer, int n, const float *values, float *bias);
 /* The code of a bias at `scale`, the product of its input's and its weight's scale: limited to 32
  * bits, or, where the input has more than 8, to the 53 that a double holds. */
 double waio_quantizer_bias_code(float bias, float scale, int input_bits);

@@ -8,7 +8,7 @@ waio_status waio_ranges_create(waio_ranges *ranges, const waio_graph *graph, wai
 {
     waio_status st = WAIO_OK;
 
-    ranges->count = graph->value_count;
+    *ranges = (waio_ranges){.count = graph->value_count};
     WAIO_NEW(st, ranges->min, arena, (size_t)graph->value_count);
     WAIO_NEW(st, ranges->max, arena, (size_t)graph->value_count);
     for (int v = 0; v < graph->value_count; v++) {
@@ -42,6 +42,46 @@ void waio_ranges_merge(waio_ranges *ranges, const waio_ranges *other)
         ranges->min[v] = fminf(ranges->min[v], other->min[v]);
         ranges->max[v] = fmaxf(ranges->max[v], other->max[v]);
     }
+}
+
+waio_status waio_ranges_add_histogram(waio_ranges *ranges, int id, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+
+    if (!ranges->histogram)
+        WAIO_NEW(st, ranges->histogram, arena, (size_t)ranges->count);
+    WAIO_NEW(st, ranges->histogram[id], arena, 1);
+    if (ranges->min[id] <= ranges->max[id])
+        ranges->histogram[id]->reach = fmaxf(fabsf(ranges->min[id]), fabsf(ranges->max[id]));
+done:
+    return st;
+}
+
+/* Where to cut a normal number for codes of so many bits: the share that is cut off and the steps
+ * of the rest are in balance; 6 from 8 bits on is the paper's. */
+static float sigmas_of(int bits)
+{
+    static const float sigmas[] = {
+        [2] = 2.0f, [3] = 2.5f, [4] = 3.0f, [5] = 3.5f, [6] = 4.0f, [7] = 5.0f};
+    return bits < 8 ? sigmas[bits] : 6.0f;
+}
+
+void waio_ranges_at(const waio_ranges *ranges, int id, int bits, bool symmetric, float *min,
+                    float *max)
+{
+    if (ranges->rule == WAIO_RANGE_BATCH_NORM) {
+        waio_moments_range(ranges->moments, id, sigmas_of(bits), min, max);
+        return;
+    }
+    if (ranges->rule == WAIO_RANGE_NOISE) {
+        if (ranges->noise[id].all.count > 0)
+            waio_noise_range(&ranges->noise[id], bits, min, max);
+        return;
+    }
+    *min = ranges->min[id];
+    *max = ranges->max[id];
+    if (ranges->rule != WAIO_RANGE_MINMAX && ranges->histogram && ranges->histogram[id])
+        waio_histogram_range(ranges->histogram[id], ranges->rule, bits, symmetric, min, max);
 }
 
 bool waio_op_moves(const waio_node *node)
@@ -123,7 +163,8 @@ static void find_fixed(waio_range_groups *groups, const waio_graph *graph)
 
 /* Constant operands bring their own numbers into their range, which is a group's if they are joined
  * with activations. Weights and biases have parameters of their own. */
-static void widen_by_constants(waio_range_groups *groups, const waio_graph *graph)
+static void widen_by_constants(float *min, float *max, const waio_range_groups *groups,
+                               const waio_graph *graph)
 {
     for (int n = 0; n < graph->node_count; n++) {
         const waio_node *node = &graph->node[n];
@@ -131,9 +172,30 @@ static void widen_by_constants(waio_range_groups *groups, const waio_graph *grap
             const waio_value *value = &graph->value[node->input[i]];
             int g = groups->group[node->input[i]];
             if (value->data)
-                min_max(&groups->min[g], &groups->max[g], value->data,
-                        waio_shape_count(&value->shape));
+                min_max(&min[g], &max[g], value->data, waio_shape_count(&value->shape));
         }
+    }
+}
+
+void waio_range_groups_at(float *min, float *max, const waio_range_groups *groups,
+                          const waio_graph *graph, const waio_ranges *ranges, int bits,
+                          bool symmetric)
+{
+    for (int v = 0; v < graph->value_count; v++) {
+        min[v] = INFINITY;
+        max[v] = -INFINITY;
+    }
+    for (int v = 0; v < graph->value_count; v++) {
+        int g = groups->group[v];
+        float lo = INFINITY, hi = -INFINITY;
+        waio_ranges_at(ranges, v, bits, symmetric, &lo, &hi);
+        min[g] = fminf(min[g], lo);
+        max[g] = fmaxf(max[g], hi);
+    }
+    widen_by_constants(min, max, groups, graph);
+    for (int v = 0; v < graph->value_count; v++) {
+        min[v] = min[groups->group[v]];
+        max[v] = max[groups->group[v]];
     }
 }
 
@@ -154,22 +216,11 @@ waio_status waio_range_groups_create(waio_range_groups *groups, const waio_graph
         for (int i = 0; shares_range(node) && i < node->input_count; i++)
             join(groups->group, node->input[i], node->output);
     }
-    for (int v = 0; v < graph->value_count; v++) {
+    for (int v = 0; v < graph->value_count; v++)
         groups->group[v] = speaker(groups->group, v);
-        groups->min[v] = INFINITY;
-        groups->max[v] = -INFINITY;
-    }
     find_fixed(groups, graph);
-    for (int v = 0; v < graph->value_count; v++) {
-        int g = groups->group[v];
-        groups->min[g] = fminf(groups->min[g], ranges->min[v]);
-        groups->max[g] = fmaxf(groups->max[g], ranges->max[v]);
-    }
-    widen_by_constants(groups, graph);
-    for (int v = 0; v < graph->value_count; v++) {
-        groups->min[v] = groups->min[groups->group[v]];
-        groups->max[v] = groups->max[groups->group[v]];
-    }
+    if (ranges->rule == WAIO_RANGE_MINMAX)
+        waio_range_groups_at(groups->min, groups->max, groups, graph, ranges, 8, false);
 done:
     return st;
 }

@@ -4,51 +4,129 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/weight_range.h"
 #include "tensor/qparams.h"
+#include "util/parallel.h"
 
-static void quantize_block(float *out, float *scale, const float *weight, int64_t count, int bits,
-                           const waio_scheme *scheme)
+/* ---- one tensor: blocks of one scale each ---- */
+
+typedef struct tensor {
+    float *out;
+    const float *weight;
+    int64_t block; /* weights of one scale */
+    int bits;
+    const waio_scheme *scheme;
+    float *scale;           /* per block */
+    waio_squant_grid *grid; /* per block; NULL: rounding to nearest */
+} tensor;
+
+static void round_nearest(const tensor *t, int64_t b, float min, float max)
 {
-    float min = INFINITY, max = -INFINITY;
+    float *out = t->out + b * t->block;
+    const float *weight = t->weight + b * t->block;
+    int rounding = t->scheme->rounding;
 
-    for (int64_t i = 0; i < count; i++) {
-        min = weight[i] < min ? weight[i] : min;
-        max = weight[i] > max ? weight[i] : max;
-    }
-    if (scheme->weights == WAIO_SYMMETRIC) {
-        waio_qparams p = waio_qparams_symmetric(min, max, bits);
+    if (t->scheme->weights == WAIO_SYMMETRIC) {
+        waio_qparams p = waio_qparams_symmetric(min, max, t->bits);
         float inverse = 1.0f / p.scale, top = (float)p.hi;
-        *scale = p.scale;
-        for (int64_t i = 0; i < count; i++)
-            out[i] = waio_fake_quantize_weight(weight[i], p.scale, inverse, top, scheme->rounding);
+        t->scale[b] = p.scale;
+        for (int64_t i = 0; i < t->block; i++)
+            out[i] = waio_fake_quantize_weight(weight[i], p.scale, inverse, top, rounding);
         return;
     }
-    waio_qparams p = waio_qparams_asymmetric(min, max, bits);
+    waio_qparams p = waio_qparams_asymmetric(min, max, t->bits);
     waio_fq fq = waio_qparams_fq(&p);
-    *scale = p.scale;
-    for (int64_t i = 0; i < count; i++)
-        out[i] = waio_fake_quantize(weight[i], fq, scheme->rounding);
+    t->scale[b] = p.scale;
+    for (int64_t i = 0; i < t->block; i++)
+        out[i] = waio_fake_quantize(weight[i], fq, rounding);
+}
+
+/* The range of a block, and its grid (SQuant) or its values. */
+static waio_status do_block(void *payload, int64_t b)
+{
+    waio_status st = WAIO_OK;
+    const tensor *t = payload;
+    float min = 0, max = 0;
+
+    WAIO_TRY(st,
+             waio_weight_range(&min, &max, t->weight + b * t->block, t->block, t->bits, t->scheme));
+    if (!t->grid) {
+        round_nearest(t, b, min, max);
+        goto done;
+    }
+    t->grid[b] = waio_squant_grid_of(min, max, t->bits, t->scheme->weights == WAIO_SYMMETRIC);
+    t->scale[b] = t->grid[b].scale > 0 ? t->grid[b].scale : 1.0f / t->grid[b].inverse;
+done:
+    return st;
+}
+
+static waio_status quantize_blocks(tensor *t, waio_weight_scales *scales, int64_t count,
+                                   int64_t channels, int threads, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    int64_t blocks = t->scheme->per_channel ? channels : 1;
+
+    *scales = (waio_weight_scales){0};
+    if (t->bits == WAIO_F16) {
+        for (int64_t i = 0; i < count; i++)
+            t->out[i] = waio_round_to_half(t->weight[i]);
+        return WAIO_OK;
+    }
+    WAIO_NEW(st, scales->scale, arena, (size_t)blocks);
+    scales->count = (int)blocks;
+    t->scale = scales->scale;
+    t->block = count / blocks;
+    WAIO_TRY(st, waio_parallel_for(threads, blocks, do_block, t));
+done:
+    return st;
 }
 
 waio_status waio_quantize_weights(float *out, waio_weight_scales *scales, const float *weight,
                                   int64_t count, int64_t channels, int bits,
                                   const waio_scheme *scheme, waio_arena *arena)
 {
-    waio_status st = WAIO_OK;
-    int64_t blocks = scheme->per_channel ? channels : 1, block = count / blocks;
+    tensor t = {.out = out, .weight = weight, .bits = bits, .scheme = scheme};
 
-    *scales = (waio_weight_scales){0};
-    if (bits == WAIO_F16) {
-        for (int64_t i = 0; i < count; i++)
-            out[i] = waio_round_to_half(weight[i]);
-        return WAIO_OK;
-    }
-    WAIO_NEW(st, scales->scale, arena, (size_t)blocks);
-    scales->count = (int)blocks;
-    for (int64_t b = 0; b < blocks; b++)
-        quantize_block(out + b * block, &scales->scale[b], weight + b * block, block, bits, scheme);
+    return quantize_blocks(&t, scales, count, channels, 1, arena);
+}
+
+/* ---- SQuant ---- */
+
+static waio_squant_stages stages_of(waio_weight_rounding rounding)
+{
+    return (waio_squant_stages){
+        .kernel = rounding == WAIO_WEIGHTS_SQUANT || rounding == WAIO_WEIGHTS_SQUANT_K,
+        .channel = rounding == WAIO_WEIGHTS_SQUANT || rounding == WAIO_WEIGHTS_SQUANT_C};
+}
+
+waio_status waio_quantize_layer(float *out, waio_weight_scales *scales, const float *weight,
+                                const waio_squant_shape *shape, int bits, const waio_scheme *scheme,
+                                int threads, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    int64_t count = shape->channels * shape->positions * shape->inputs;
+    tensor t = {.out = out, .weight = weight, .bits = bits, .scheme = scheme};
+
+    if (scheme->weight_rounding != WAIO_WEIGHTS_NEAREST && bits != WAIO_F16)
+        WAIO_NEW(st, t.grid, arena, (size_t)shape->channels);
+    WAIO_TRY(st, quantize_blocks(&t, scales, count, shape->channels, threads, arena));
+    if (!t.grid)
+        goto done;
+    WAIO_TRY(st, waio_squant_round(out, weight, shape, t.grid, scales->count,
+                                   stages_of(scheme->weight_rounding), threads));
+    for (int64_t i = 0; i < count; i++)
+        out[i] = waio_squant_value(out[i], t.grid[i / t.block]);
 done:
     return st;
+}
+
+waio_squant_shape waio_layer_shape(const waio_shape *weight)
+{
+    waio_squant_shape shape = {weight->dim[0], 1, weight->dim[weight->rank - 1]};
+
+    for (int i = 1; i < weight->rank - 1; i++)
+        shape.positions *= weight->dim[i];
+    return shape;
 }
 
 void waio_weight_codes(int16_t *codes, const float *values, const waio_weight_scales *scales,

@@ -6,6 +6,8 @@
 
 #include "quant/precision.h"
 #include "quant/scheme.h"
+#include "quant/squant.h"
+#include "tensor/shape.h"
 #include "util/arena.h"
 
 typedef struct waio_weight_scales {
@@ -18,6 +20,15 @@ typedef struct waio_weight_scales {
 waio_status waio_quantize_weights(float *out, waio_weight_scales *scales, const float *weight,
                                   int64_t count, int64_t channels, int bits,
                                   const waio_scheme *scheme, waio_arena *arena);
+
+/* The same for a layer's weights by everything that the scheme says, SQuant among it, on `threads`
+ * threads, whose number changes nothing. Values on asymmetric grids of SQuant are no products of
+ * code and scale. */
+waio_status waio_quantize_layer(float *out, waio_weight_scales *scales, const float *weight,
+                                const waio_squant_shape *shape, int bits, const waio_scheme *scheme,
+                                int threads, waio_arena *arena);
+/* The shape of a layer's weights, (OC, KH, KW, IC) or (OC, IC). */
+waio_squant_shape waio_layer_shape(const waio_shape *weight);
 
 /* The codes, less their zero point, of `count` values that waio_quantize_weights gave with
  * `scales`. A value is code * scale rounded once, so dividing gives the code exactly. */

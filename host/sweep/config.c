@@ -11,10 +11,6 @@ waio_config waio_config_default(void)
         .split = "test",
         .preprocess = "raw",
         .method = "ptq",
-        .range = "minmax",
-        .granularity = "channel",
-        .weights = "symmetric",
-        .activations = "auto",
         .mapping = "quantized_bits",
         .bits = {32, 32, 32, 32},
         .feed = "quantized",
@@ -39,6 +35,11 @@ waio_config waio_config_of_suite(const waio_suite *suite)
     config.granularity = suite->method.granularity;
     config.weights = suite->method.weights;
     config.activations = suite->method.activations;
+    config.rounding = suite->method.rounding;
+    config.weight_range = suite->method.weight_range;
+    config.equalize = suite->method.equalize;
+    config.absorb = suite->method.absorb;
+    config.correction = suite->method.correction;
     config.mapping = suite->mapping;
     config.feed = suite->feed;
     config.engine = suite->engine;
@@ -74,12 +75,68 @@ bool waio_config_is_integer(const waio_config *config)
     return strcmp(waio_config_engine(config), "simulate") != 0;
 }
 
+/* ---- choices ---- */
+
+static void choose(const char **word, const char *own)
+{
+    if (own)
+        *word = own;
+}
+
+waio_scheme_words waio_config_words(const waio_config *c)
+{
+    const waio_scheme_words *preset = waio_preset_find(c->method);
+    waio_scheme_words words = preset ? *preset : *waio_preset_find("ptq");
+
+    if (waio_config_is_integer(c))
+        words.weights = "symmetric";
+    choose(&words.granularity, c->granularity);
+    choose(&words.weights, c->weights);
+    choose(&words.activations, c->activations);
+    choose(&words.rounding, c->rounding);
+    choose(&words.weight_range, c->weight_range);
+    choose(&words.range, c->range);
+    choose(&words.equalize, c->equalize);
+    choose(&words.absorb, c->absorb);
+    choose(&words.correction, c->correction);
+    return words;
+}
+
+bool waio_config_calibrates(const waio_config *config)
+{
+    waio_scheme_words words = waio_config_words(config);
+    waio_scheme scheme;
+
+    return waio_scheme_read(&scheme, &words) != WAIO_OK || waio_scheme_calibrates(&scheme);
+}
+
+/* Leaves NULL what is the method's own anyway, so that a text need not say it. */
+static void drop_defaults(waio_config *c)
+{
+    const waio_scheme_words *preset = waio_preset_find(c->method);
+    const char **word[] = {&c->rounding, &c->weight_range, &c->equalize, &c->absorb,
+                           &c->correction};
+    const char *own[] = {preset->rounding, preset->weight_range, preset->equalize, preset->absorb,
+                         preset->correction};
+
+    for (int i = 0; i < 5; i++)
+        if (*word[i] && strcmp(*word[i], own[i]) == 0)
+            *word[i] = NULL;
+}
+
 /* ---- fields: one row each, for writing and reading ---- */
 
 typedef enum field_kind { FIELD_NAME, FIELD_CHOICE, FIELD_BITS, FIELD_COUNT } field_kind;
 
 /* Configurations whose text leaves a field out, since it says nothing there. */
-enum { NOT_FLOAT = 1, NOT_FILE = 2, NOT_SIMULATE = 4, QUANTIZING = NOT_FLOAT | NOT_FILE };
+enum {
+    NOT_FLOAT = 1,
+    NOT_FILE = 2,
+    NOT_SIMULATE = 4,
+    NOT_DATA_FREE = 8,
+    QUANTIZING = NOT_FLOAT | NOT_FILE,
+    CALIBRATING = QUANTIZING | NOT_DATA_FREE
+};
 
 typedef struct field {
     const char *key;
@@ -98,11 +155,16 @@ static const field fields[] = {
     {"split", FIELD_CHOICE, AT(split), "test train ", 0, 0, 0},
     {"images", FIELD_COUNT, AT(images), NULL, 0, 1000000000, 0},
     {"pre", FIELD_CHOICE, AT(preprocess), "raw unit tf caffe torch ", 0, 0, 0},
-    {"method", FIELD_CHOICE, AT(method), "ptq float file ", 0, 0, 0},
-    {"range", FIELD_CHOICE, AT(range), "minmax ", 0, 0, QUANTIZING},
+    {"method", FIELD_CHOICE, AT(method), "ptq ptq_mse squant dfq float file ", 0, 0, 0},
+    {"range", FIELD_CHOICE, AT(range), "minmax mse p99 p99.9 p99.99 kl batchnorm noise ", 0, 0, QUANTIZING},
     {"gran", FIELD_CHOICE, AT(granularity), "channel layer ", 0, 0, QUANTIZING},
     {"wsym", FIELD_CHOICE, AT(weights), "symmetric asymmetric ", 0, 0, QUANTIZING},
     {"asym", FIELD_CHOICE, AT(activations), "auto symmetric asymmetric ", 0, 0, QUANTIZING},
+    {"wround", FIELD_CHOICE, AT(rounding), "nearest squant squant_e squant_k squant_c ", 0, 0, QUANTIZING},
+    {"wrange", FIELD_CHOICE, AT(weight_range), "minmax mse p99 p99.9 p99.99 ", 0, 0, QUANTIZING},
+    {"equalize", FIELD_CHOICE, AT(equalize), "off on ", 0, 0, QUANTIZING},
+    {"absorb", FIELD_CHOICE, AT(absorb), "off on ", 0, 0, QUANTIZING},
+    {"correct", FIELD_CHOICE, AT(correction), "off analytic empirical ", 0, 0, QUANTIZING},
     {"map", FIELD_CHOICE, AT(mapping), "quantized_bits ", 0, 0, QUANTIZING},
     {"w", FIELD_BITS, AT(bits.w), NULL, 0, 0, NOT_FILE},
     {"a", FIELD_BITS, AT(bits.a), NULL, 0, 0, NOT_FILE},
@@ -111,9 +173,9 @@ static const field fields[] = {
     {"first_n", FIELD_COUNT, AT(first_n), NULL, 0, 1000, QUANTIZING},
     {"suspects", FIELD_COUNT, AT(suspects), NULL, 0, 0, QUANTIZING},
     {"feed", FIELD_CHOICE, AT(feed), "quantized raw ", 0, 0, QUANTIZING},
-    {"calib", FIELD_COUNT, AT(calibration_images), NULL, 1, 1000000, QUANTIZING},
-    {"cseed", FIELD_COUNT, AT(calibration_seed), NULL, 0, INT32_MAX, QUANTIZING},
-    {"csplit", FIELD_CHOICE, AT(calibration_split), "train test ", 0, 0, QUANTIZING},
+    {"calib", FIELD_COUNT, AT(calibration_images), NULL, 1, 1000000, CALIBRATING},
+    {"cseed", FIELD_COUNT, AT(calibration_seed), NULL, 0, INT32_MAX, CALIBRATING},
+    {"csplit", FIELD_CHOICE, AT(calibration_split), "train test ", 0, 0, CALIBRATING},
     {"engine", FIELD_CHOICE, AT(engine), "simulate integer both ", 0, 0, 0},
     {"requant", FIELD_CHOICE, AT(requant), "tflite double single float ", 0, 0, NOT_FLOAT | NOT_SIMULATE},
     {"seed", FIELD_COUNT, AT(seed), NULL, 0, INT32_MAX, 0},
@@ -165,19 +227,32 @@ static const char *field_text(const waio_config *config, const field *f, waio_ar
     }
 }
 
+static bool is_missing(const waio_config *config, const field *f)
+{
+    return f->kind == FIELD_CHOICE && !*(const char *const *)((const char *)config + f->offset);
+}
+
 const char *waio_config_text(const waio_config *config, waio_arena *arena)
 {
     waio_config c = *config;
     const char *text = "";
     int kind = (waio_config_is_float(config) ? NOT_FLOAT : 0) |
                (waio_config_is_file(config) ? NOT_FILE : 0) |
-               (waio_config_is_integer(config) ? 0 : NOT_SIMULATE);
+               (waio_config_is_integer(config) ? 0 : NOT_SIMULATE) |
+               (waio_config_calibrates(config) ? 0 : NOT_DATA_FREE);
+    waio_scheme_words words = waio_config_words(config);
 
     if (kind & NOT_FLOAT)
         c.method = "float";
+    else if (!(kind & NOT_FILE))
+        drop_defaults(&c);
+    c.range = words.range;
+    c.granularity = words.granularity;
+    c.weights = words.weights;
+    c.activations = words.activations;
     c.engine = waio_config_engine(config);
     for (int i = 0; i < FIELDS && text; i++) {
-        if (fields[i].left_out & kind)
+        if ((fields[i].left_out & kind) || is_missing(&c, &fields[i]))
             continue;
         const char *value = field_text(&c, &fields[i], arena);
         if (!value)
@@ -262,8 +337,8 @@ waio_status waio_config_session_options(waio_session_options *options, const wai
     options->calibration_split = config->calibration_split;
     options->calibration_images = config->calibration_images;
     options->calibration_seed = config->calibration_seed;
-    return waio_scheme_ptq(&options->scheme, config->granularity, config->weights,
-                           config->activations);
+    waio_scheme_words words = waio_config_words(config);
+    return waio_scheme_read(&options->scheme, &words);
 }
 
 waio_quant_request waio_config_request(const waio_config *config)

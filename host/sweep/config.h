@@ -10,8 +10,12 @@ typedef struct waio_config {
     const char *model, *dataset, *split;
     int64_t images; /* 0: all */
     const char *preprocess;
-    const char *method; /* "float": the baseline; "file": a model that has codes already */
-    const char *range, *granularity, *weights, *activations, *mapping;
+    /* A preset of quant/scheme.h; "float": the baseline; "file": a model that has codes already. */
+    const char *method;
+    /* Choices in words; NULL: the method's own. */
+    const char *range, *granularity, *weights, *activations;
+    const char *rounding, *weight_range, *equalize, *absorb, *correction;
+    const char *mapping;
     waio_precision bits;
     int64_t first_n, suspects;
     const char *feed, *engine;
@@ -35,6 +39,13 @@ bool waio_config_is_file(const waio_config *config);
 const char *waio_config_engine(const waio_config *config);
 /* Whether networks on codes run: engines integer and both. */
 bool waio_config_is_integer(const waio_config *config);
+
+/* The choices of a configuration: its own, and for the rest those of its method. `squant` has
+ * asymmetric weights in the engine simulate, and symmetric ones where integer kernels run, which
+ * take no others. */
+waio_scheme_words waio_config_words(const waio_config *config);
+/* Whether it takes ranges or means from images. */
+bool waio_config_calibrates(const waio_config *config);
 
 /* "model=... data=... w=8 ..." in `arena`; NULL when out of memory. In names a space becomes %20,
  * a percent sign %25. */

@@ -49,7 +49,6 @@ static waio_status add_baseline(waio_plan *plan, waio_config config, int pair, w
     plan->pass[plan->pass_count++] =
         (waio_plan_pass){.first = plan->row_count, .count = 1, .baseline = true, .pair = pair};
     config.bits = (waio_precision){WAIO_FLOAT, WAIO_FLOAT, WAIO_FLOAT, WAIO_FLOAT};
-    config.method = "float";
     return add_row(plan, &config, arena);
 }
 

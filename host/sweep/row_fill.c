@@ -33,11 +33,17 @@ waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *s
         row->col_O = waio_bits_text(c->bits.o);
     }
     if (!baseline && !file) {
-        row->col_range = c->range;
-        row->col_granularity = c->granularity;
-        row->col_symmetry = waio_arena_printf(arena, "%s/%s", c->weights, c->activations);
+        waio_scheme_words words = waio_config_words(c);
+        row->col_range = words.range;
+        row->col_weight_range = words.weight_range;
+        row->col_rounding = words.rounding;
+        row->col_equalize = words.equalize;
+        row->col_absorb = words.absorb;
+        row->col_correction = words.correction;
+        row->col_granularity = words.granularity;
+        row->col_symmetry = waio_arena_printf(arena, "%s/%s", words.weights, words.activations);
         row->col_feed = c->feed;
-        row->col_calibration_images = c->calibration_images;
+        row->col_calibration_images = waio_config_calibrates(c) ? c->calibration_images : 0;
         if (!row->col_symmetry)
             return WAIO_ENOMEM;
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quant/equalize.h"
 #include "util/file.h"
 
 /* Activations of a batch should stay in a core's cache: this many bytes for the largest node's
@@ -124,6 +125,17 @@ waio_status waio_open_workspaces(const waio_session *s, waio_program **program,
     }
 }
 
+static void release_program(waio_session *s)
+{
+    waio_quantizer_free(s->quantizer);
+    for (int t = 0; s->workspace && t < s->options.threads; t++)
+        waio_workspace_free(&s->workspace[t]);
+    waio_program_free(s->program);
+    s->quantizer = NULL;
+    s->workspace = NULL;
+    s->program = NULL;
+}
+
 static waio_status compile(waio_session *s)
 {
     waio_status st = WAIO_OK;
@@ -141,6 +153,26 @@ static waio_status compile(waio_session *s)
     WAIO_TRY(st, waio_open_workspaces(s, &s->program, s->workspace, s->roles.last_weighted));
     WAIO_TRY(st, waio_quantizer_create(&s->quantizer, s->program, &s->roles, NULL,
                                        &s->options.scheme, 0));
+done:
+    return st;
+}
+
+/* The changes that a scheme makes to the float network before it is quantized, whose predictions
+ * are known by now: it is compiled again. */
+static waio_status transform(waio_session *s)
+{
+    waio_status st = WAIO_OK;
+    const waio_scheme *scheme = &s->options.scheme;
+
+    if (!scheme->equalize && !scheme->absorb && scheme->correction == WAIO_CORRECT_NOTHING)
+        return WAIO_OK;
+    release_program(s);
+    WAIO_TRY(st, waio_graph_add_biases(s->model.graph));
+    if (scheme->equalize)
+        WAIO_TRY(st, waio_equalize(s->model.graph));
+    if (scheme->absorb)
+        WAIO_TRY(st, waio_absorb_biases(s->model.graph));
+    WAIO_TRY(st, compile(s));
 done:
     return st;
 }
@@ -189,6 +221,7 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     if (!s->options.from_file) {
         WAIO_TRY(st, compile(s));
         WAIO_TRY(st, evaluate_float(s, progress));
+        WAIO_TRY(st, transform(s));
     }
     *out = s;
     s = NULL;
@@ -201,103 +234,12 @@ void waio_session_close(waio_session *s)
 {
     if (!s)
         return;
-    waio_quantizer_free(s->quantizer);
-    for (int t = 0; s->workspace && t < s->options.threads; t++)
-        waio_workspace_free(&s->workspace[t]);
-    waio_program_free(s->program);
+    release_program(s);
     waio_dataset_close(s->dataset);
     waio_model_free(&s->model);
     free(s->first_output);
     waio_arena_free(s->arena);
     free(s);
-}
-
-/* ---- calibration ---- */
-
-typedef struct calibration {
-    waio_session *session;
-    waio_dataset *dataset;
-    int64_t *index; /* of the images, whole batches */
-    int64_t count;
-    waio_quant_binding binding;
-    waio_ranges *ranges; /* one a worker */
-} calibration;
-
-static void observe(void *payload, int id, const float *data, int64_t count)
-{
-    waio_ranges_observe(payload, id, data, count);
-}
-
-static waio_status calibrate_chunk(void *payload, int worker, int64_t chunk)
-{
-    calibration *c = payload;
-    waio_session *s = c->session;
-    int64_t batch = waio_program_batch(s->program);
-    int input = s->model.graph->input;
-    const waio_workspace *workspace = &s->workspace[worker];
-    waio_observer_hook hook = {observe, &c->ranges[worker]};
-    waio_run_range all = {0, s->model.graph->node_count, false, false};
-
-    waio_fill_input(s->program, c->dataset, &s->input_table, workspace, c->index, chunk * batch,
-                    batch);
-    observe(hook.payload, input, waio_workspace_value(workspace, s->program, input),
-            batch * waio_shape_count(&s->model.graph->value[input].shape));
-    return waio_program_run(s->program, &c->binding.binding, workspace, all, &hook);
-}
-
-/* All images of the sample in order; the last batch is filled up with the first ones, which count
- * anyway. */
-static waio_status number_images(calibration *c, int64_t batch, waio_arena *arena)
-{
-    waio_status st = WAIO_OK;
-
-    c->count = c->dataset->count;
-    WAIO_NEW(st, c->index, arena, (size_t)(c->count + batch));
-    for (int64_t i = 0; i < c->count + batch; i++)
-        c->index[i] = i % c->count;
-done:
-    return st;
-}
-
-waio_status waio_session_calibrate(waio_session *s)
-{
-    waio_status st = WAIO_OK;
-    calibration c = {.session = s};
-    waio_arena *arena = NULL;
-    waio_quant_request request = {.bits = {32, 32, 32, 32}};
-    const waio_graph *graph = s->model.graph;
-    int64_t batch = waio_program_batch(s->program);
-
-    if (s->calibrated)
-        return WAIO_OK;
-    arena = waio_arena_new();
-    if (!arena)
-        return WAIO_ENOMEM;
-    WAIO_TRY(st,
-             waio_dataset_open(&c.dataset, s->dataset->name, s->options.calibration_split,
-                               s->options.data_dir,
-                               &(waio_selection){.sample = s->options.calibration_images,
-                                                 .seed = (uint64_t)s->options.calibration_seed}));
-    WAIO_TRY(st, number_images(&c, batch, arena));
-    WAIO_TRY(st, waio_quantizer_bind(s->quantizer, &request, &c.binding));
-    WAIO_NEW(st, c.ranges, arena, (size_t)s->options.threads);
-    for (int t = 0; t < s->options.threads; t++)
-        WAIO_TRY(st, waio_ranges_create(&c.ranges[t], graph, arena));
-    WAIO_TRY(st, waio_run_chunks(s, (c.count + batch - 1) / batch, calibrate_chunk, &c, NULL));
-    WAIO_TRY(st, waio_ranges_create(&s->ranges, graph, s->arena));
-    for (int t = 0; t < s->options.threads; t++)
-        waio_ranges_merge(&s->ranges, &c.ranges[t]);
-    waio_quant_binding_free(&c.binding);
-    waio_quantizer_free(s->quantizer);
-    s->quantizer = NULL;
-    WAIO_TRY(st, waio_quantizer_create(&s->quantizer, s->program, &s->roles, &s->ranges,
-                                       &s->options.scheme, (size_t)s->options.memory / 4));
-    s->calibrated = true;
-done:
-    waio_quant_binding_free(&c.binding);
-    waio_dataset_close(c.dataset);
-    waio_arena_free(arena);
-    return st;
 }
 
 waio_status waio_session_lower(waio_session *s, waio_graph **out, const waio_quant_request *request,

@@ -84,7 +84,8 @@ waio_status waio_session_integer(waio_session *session, const waio_quant_request
 waio_status waio_session_file_bytes(waio_session *session, const waio_quant_request *request,
                                     int64_t *bytes);
 
-/* Calibrates if that has not been done; waio_session_pass calls it when it needs ranges. */
+/* Finds ranges, and means for bias correction, if that has not been done; waio_session_pass calls
+ * it when it needs them. A scheme that takes none from images opens no data set here. */
 waio_status waio_session_calibrate(waio_session *session);
 
 /* Runs one configuration and counts the levels of every quantized tensor. WAIO_EINTERNAL names the

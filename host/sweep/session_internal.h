@@ -14,6 +14,8 @@ struct waio_session {
     waio_program *program;
     waio_workspace *workspace; /* one a worker */
     waio_ranges ranges;
+    waio_moments moments; /* of ranges or corrections without data */
+    const float **mean;   /* per value; NULL: biases are not corrected */
     bool calibrated;
     waio_quantizer *quantizer;
     int32_t *float_prediction; /* per image */

@@ -29,12 +29,10 @@ typedef struct waio_suite {
     int images;              /* the first this many of the split; 0: all (default) */
     const char *preprocess;  /* name of an input normalization; default "raw" */
     struct {
-        const char *name;        /* "ptq" (default), or "file": models that have codes already */
-        const char *range;       /* "minmax" (default) */
-        const char *granularity; /* "channel" (default) or "layer": of weights */
-        const char *weights;     /* "symmetric" (default) or "asymmetric" */
-        const char *activations; /* "auto" (default: asymmetric to 8 bits), "symmetric",
-                                    "asymmetric" */
+        const char *name; /* a preset ("ptq" by default), or "file": models with codes already */
+        /* Choices, in the words of waio_scheme_words; NULL: the preset's. */
+        const char *range, *granularity, *weights, *activations;
+        const char *rounding, *weight_range, *equalize, *absorb, *correction;
     } method;
     const char *mapping;      /* "quantized_bits" */
     waio_int_list W, A, I, O; /* bits as in quant/precision.h; none for method file */

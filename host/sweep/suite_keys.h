@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { WAIO_SUITE_MAX_ALLOWED = 8, WAIO_SUITE_MAX_TEXT = 1000 };
+enum { WAIO_SUITE_MAX_ALLOWED = 10, WAIO_SUITE_MAX_TEXT = 1000 };
 
 typedef enum waio_key_kind {
     WAIO_KEY_GROUP,  /* a mapping; its keys follow as "group.key" */
@@ -25,12 +25,13 @@ typedef struct waio_suite_key {
     waio_key_kind kind;
     bool required;        /* within its group */
     size_t offset;        /* of the field in waio_suite */
-    const char *fallback; /* the value if the key is not given; a list gets it as its one item */
+    const char *fallback; /* the value if the key is not given; a list gets it as its one item.
+                           * NULL: there is none, or the method's preset says it */
     const char *allowed[WAIO_SUITE_MAX_ALLOWED]; /* WAIO_KEY_WORD; ends in NULL */
     int least, most;                             /* numbers */
 } waio_suite_key;
 
-enum { WAIO_SUITE_KEYS = 28 };
+enum { WAIO_SUITE_KEYS = 33 };
 extern const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS];
 
 /* The key within its group: "range" of "method.range". */

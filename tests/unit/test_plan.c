@@ -44,9 +44,17 @@ static waio_config random_config(void)
     c.split = ONE_OF("test", "train");
     c.images = pick(1000);
     c.preprocess = ONE_OF("raw", "unit", "tf", "caffe", "torch");
-    c.granularity = ONE_OF("channel", "layer");
-    c.weights = ONE_OF("symmetric", "asymmetric");
-    c.activations = ONE_OF("auto", "symmetric", "asymmetric");
+    c.method = ONE_OF("ptq", "ptq_mse", "squant", "dfq");
+    c.engine = ONE_OF("simulate", "integer", "both");
+    c.range = ONE_OF(NULL, "minmax", "mse", "p99.9", "kl", "batchnorm", "noise");
+    c.granularity = ONE_OF(NULL, "channel", "layer");
+    c.weights = ONE_OF(NULL, "symmetric", "asymmetric");
+    c.activations = ONE_OF(NULL, "auto", "symmetric", "asymmetric");
+    c.rounding = ONE_OF(NULL, "nearest", "squant", "squant_e");
+    c.weight_range = ONE_OF(NULL, "minmax", "mse", "p99");
+    c.equalize = ONE_OF(NULL, "off", "on");
+    c.absorb = ONE_OF(NULL, "off", "on");
+    c.correction = ONE_OF(NULL, "off", "analytic", "empirical");
     c.bits = (waio_precision){all_bits[pick(ALL_BITS)], all_bits[pick(ALL_BITS)],
                               all_bits[pick(ALL_BITS)], all_bits[pick(ALL_BITS)]};
     if (pick(8) == 0)
@@ -65,22 +73,33 @@ static bool same_bits(waio_precision a, waio_precision b)
     return a.w == b.w && a.a == b.a && a.i == b.i && a.o == b.o;
 }
 
+static bool same_choices(const waio_config *a, const waio_config *b)
+{
+    waio_scheme_words x = waio_config_words(a), y = waio_config_words(b);
+
+    return strcmp(x.range, y.range) == 0 && strcmp(x.granularity, y.granularity) == 0 &&
+           strcmp(x.weights, y.weights) == 0 && strcmp(x.activations, y.activations) == 0 &&
+           strcmp(x.rounding, y.rounding) == 0 && strcmp(x.weight_range, y.weight_range) == 0 &&
+           strcmp(x.equalize, y.equalize) == 0 && strcmp(x.absorb, y.absorb) == 0 &&
+           strcmp(x.correction, y.correction) == 0;
+}
+
 /* The baseline's text leaves out what does not matter for it. */
 static bool same_config(const waio_config *a, const waio_config *b)
 {
     bool same = strcmp(a->model, b->model) == 0 && strcmp(a->dataset, b->dataset) == 0 &&
                 strcmp(a->split, b->split) == 0 && a->images == b->images &&
                 strcmp(a->preprocess, b->preprocess) == 0 && same_bits(a->bits, b->bits) &&
-                strcmp(a->engine, b->engine) == 0 && a->seed == b->seed;
+                strcmp(waio_config_engine(a), waio_config_engine(b)) == 0 && a->seed == b->seed;
 
     if (waio_config_is_float(a))
         return same && strcmp(b->method, "float") == 0;
-    return same && strcmp(a->method, b->method) == 0 &&
-           strcmp(a->granularity, b->granularity) == 0 && strcmp(a->weights, b->weights) == 0 &&
-           strcmp(a->activations, b->activations) == 0 && a->first_n == b->first_n &&
-           strcmp(a->feed, b->feed) == 0 && a->calibration_images == b->calibration_images &&
-           a->calibration_seed == b->calibration_seed &&
-           strcmp(a->calibration_split, b->calibration_split) == 0;
+    if (waio_config_calibrates(a))
+        same = same && a->calibration_images == b->calibration_images &&
+               a->calibration_seed == b->calibration_seed &&
+               strcmp(a->calibration_split, b->calibration_split) == 0;
+    return same && strcmp(a->method, b->method) == 0 && same_choices(a, b) &&
+           a->first_n == b->first_n && strcmp(a->feed, b->feed) == 0;
 }
 
 static waio_config parse(const char *text)
@@ -133,6 +152,43 @@ static void text_by_hand(void)
     }
 }
 
+/* What presets say, what overrides them, and what a text leaves out. */
+static void text_of_methods(void)
+{
+    static const struct {
+        const char *given, *text;
+    } row[] = {
+        {"method=squant", "method=squant range=batchnorm gran=channel wsym=asymmetric asym=auto "
+                          "map=quantized_bits w=8 a=8 i=8 o=8 first_n=0 suspects=0 "
+                          "feed=quantized engine=simulate seed=1"},
+        {"engine=integer method=squant wround=squant",
+         "method=squant range=batchnorm gran=channel wsym=symmetric asym=auto "
+         "map=quantized_bits w=8 a=8 i=8 o=8 first_n=0 suspects=0 feed=quantized "
+         "engine=integer requant=tflite seed=1"},
+        {"wround=squant_k equalize=on absorb=off correct=empirical",
+         "method=ptq range=minmax gran=channel wsym=symmetric asym=auto wround=squant_k "
+         "equalize=on correct=empirical map=quantized_bits w=8 a=8 i=8 o=8 first_n=0 suspects=0 "
+         "feed=quantized calib=256 cseed=1 csplit=train engine=simulate seed=1"},
+        {"wrange=minmax method=ptq_mse calib=9",
+         "method=ptq_mse range=mse gran=channel wsym=symmetric asym=auto wrange=minmax "
+         "map=quantized_bits w=8 a=8 i=8 o=8 first_n=0 suspects=0 feed=quantized calib=9 "
+         "cseed=1 csplit=train engine=simulate seed=1"},
+        {"method=dfq correct=off", "method=dfq range=batchnorm gran=layer wsym=symmetric "
+                                   "asym=auto correct=off map=quantized_bits w=8 a=8 i=8 o=8 "
+                                   "first_n=0 suspects=0 feed=quantized engine=simulate seed=1"},
+    };
+
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char text[600];
+        waio_config c;
+        snprintf(text, sizeof text, "model=m data=d w=8 a=8 i=8 o=8 %s", row[i].given);
+        c = parse(text);
+        snprintf(text, sizeof text, "model=m data=d split=test images=0 pre=raw %s", row[i].text);
+        CHECK(strcmp(waio_config_text(&c, arena), text) == 0, "%s gives\n%s, expected\n%s",
+              row[i].given, waio_config_text(&c, arena), text);
+    }
+}
+
 static void wrong_assignments(void)
 {
     static const struct {
@@ -153,7 +209,13 @@ static void wrong_assignments(void)
         {"split=tes", "test train"},
         {"split=test ", "test train"},
         {"pre=", "raw unit tf caffe torch"},
-        {"method=qat", "ptq float"},
+        {"method=qat", "ptq ptq_mse squant dfq float file"},
+        {"range=l1", "minmax mse p99 p99.9 p99.99 kl batchnorm noise"},
+        {"wrange=kl", "minmax mse p99"},
+        {"wround=up", "nearest squant squant_e"},
+        {"equalize=yes", "off on"},
+        {"absorb=1", "off on"},
+        {"correct=on", "off analytic empirical"},
         {"gran=tensor", "channel layer"},
         {"wsym=auto", "symmetric asymmetric"},
         {"asym=none", "auto symmetric asymmetric"},
@@ -194,10 +256,20 @@ static void options_of_a_configuration(void)
                   o.calibration_seed == c.calibration_seed &&
                   strcmp(o.calibration_split, c.calibration_split) == 0,
               "calibration");
-        CHECK(o.scheme.per_channel == (strcmp(c.granularity, "channel") == 0) &&
-                  (o.scheme.weights == WAIO_SYMMETRIC) == (strcmp(c.weights, "symmetric") == 0) &&
+        waio_scheme_words w = waio_config_words(&c);
+        CHECK(o.scheme.per_channel == (strcmp(w.granularity, "channel") == 0) &&
+                  (o.scheme.weights == WAIO_SYMMETRIC) == (strcmp(w.weights, "symmetric") == 0) &&
                   (o.scheme.activations == WAIO_SYMMETRY_AUTO) ==
-                      (strcmp(c.activations, "auto") == 0),
+                      (strcmp(w.activations, "auto") == 0) &&
+                  (o.scheme.weight_rounding == WAIO_WEIGHTS_SQUANT_E) ==
+                      (strcmp(w.rounding, "squant_e") == 0) &&
+                  (o.scheme.activation_range == WAIO_RANGE_KL) == (strcmp(w.range, "kl") == 0) &&
+                  (o.scheme.weight_range == WAIO_RANGE_P99) ==
+                      (strcmp(w.weight_range, "p99") == 0) &&
+                  o.scheme.equalize == (strcmp(w.equalize, "on") == 0) &&
+                  o.scheme.absorb == (strcmp(w.absorb, "on") == 0) &&
+                  (o.scheme.correction == WAIO_CORRECT_EMPIRICAL) ==
+                      (strcmp(w.correction, "empirical") == 0),
               "scheme");
     }
 }
@@ -307,7 +379,8 @@ static void check_passes(const waio_plan *plan, const waio_suite *s)
               pass->count);
         next = pass->first + pass->count;
         CHECK(pass->baseline == waio_config_is_float(first), "pass %d: baseline", p);
-        CHECK(!pass->baseline || (pass->count == 1 && strcmp(first->method, "float") == 0),
+        CHECK(!pass->baseline ||
+                  (pass->count == 1 && strstr(plan->row[pass->first].text, "method=float ")),
               "pass %d: a baseline is alone", p);
         pairs_begun += pass->baseline; /* it opens its pair */
         CHECK(pass->pair == pairs_begun - 1, "pass %d is of pair %d", p, pass->pair);
@@ -386,6 +459,7 @@ int main(void)
     arena = waio_arena_new();
     texts_come_back();
     text_by_hand();
+    text_of_methods();
     wrong_assignments();
     options_of_a_configuration();
     random_plans();

@@ -118,10 +118,12 @@ static void vectors_of_activations(const cJSON *json)
     CHECK(rows == 13 + 4, "%d rows", rows);
 }
 
-static const waio_scheme each_channel = {true, WAIO_SYMMETRIC, WAIO_SYMMETRY_AUTO,
-                                         WAIO_ROUND_HALF_AWAY};
-static const waio_scheme each_layer = {false, WAIO_SYMMETRIC, WAIO_SYMMETRY_AUTO,
-                                       WAIO_ROUND_HALF_AWAY};
+static const waio_scheme each_channel = {.per_channel = true,
+                                         .weights = WAIO_SYMMETRIC,
+                                         .activations = WAIO_SYMMETRY_AUTO,
+                                         .rounding = WAIO_ROUND_HALF_AWAY};
+static const waio_scheme each_layer = {
+    .weights = WAIO_SYMMETRIC, .activations = WAIO_SYMMETRY_AUTO, .rounding = WAIO_ROUND_HALF_AWAY};
 
 /* Codes by w * (1/s); a code of 127/range can differ, so only rows of the same codes are taken. */
 static int check_weights(const cJSON *c, const float *weight)

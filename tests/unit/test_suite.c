@@ -37,7 +37,9 @@ static const char full[] = "# everything\n"
                            "images: 1000\n"
                            "preprocess: torch\n"
                            "method: {name: ptq, range: minmax, granularity: layer,\n"
-                           "         weights: asymmetric, activations: symmetric}\n"
+                           "         weights: asymmetric, activations: symmetric,\n"
+                           "         rounding: squant_k, weight_range: p99.9, equalize: on,\n"
+                           "         absorb: on, correction: empirical}\n"
                            "mapping: quantized_bits\n"
                            "precision: {W: [8, 2], A: [16], I: [32, \"8\"], O: [f16, 8]}\n"
                            "first_n: [0, 3, 1000]\n"
@@ -67,7 +69,10 @@ static void test_full(void)
     CHECK(strcmp(s.method.name, "ptq") == 0 && strcmp(s.method.range, "minmax") == 0 &&
               strcmp(s.method.granularity, "layer") == 0 &&
               strcmp(s.method.weights, "asymmetric") == 0 &&
-              strcmp(s.method.activations, "symmetric") == 0,
+              strcmp(s.method.activations, "symmetric") == 0 &&
+              strcmp(s.method.rounding, "squant_k") == 0 &&
+              strcmp(s.method.weight_range, "p99.9") == 0 && strcmp(s.method.equalize, "on") == 0 &&
+              strcmp(s.method.absorb, "on") == 0 && strcmp(s.method.correction, "empirical") == 0,
           "method");
     CHECK(s.W.count == 2 && s.W.item[0] == 8 && s.W.item[1] == 2 && s.A.item[0] == 16, "W, A");
     CHECK(s.I.count == 2 && s.I.item[0] == WAIO_FLOAT && s.I.item[1] == 8, "I");
@@ -92,10 +97,10 @@ static void test_defaults(void)
     CHECK(strcmp(s.task, "classification") == 0 && strcmp(s.split, "test") == 0 && s.images == 0 &&
               strcmp(s.preprocess, "raw") == 0,
           "task, split, images, preprocess");
-    CHECK(strcmp(s.method.name, "ptq") == 0 && strcmp(s.method.range, "minmax") == 0 &&
-              strcmp(s.method.granularity, "channel") == 0 &&
-              strcmp(s.method.weights, "symmetric") == 0 &&
-              strcmp(s.method.activations, "auto") == 0,
+    CHECK(strcmp(s.method.name, "ptq") == 0 && !s.method.range && !s.method.granularity &&
+              !s.method.weights && !s.method.activations && !s.method.rounding &&
+              !s.method.weight_range && !s.method.equalize && !s.method.absorb &&
+              !s.method.correction,
           "method");
     CHECK(s.first_n.count == 1 && s.first_n.item[0] == 0, "first_n");
     CHECK(strcmp(s.feed, "quantized") == 0 && strcmp(s.engine, "simulate") == 0, "feed, engine");
@@ -154,12 +159,14 @@ static const fault elsewhere[] = {
     /* behind `head` and `bits`: line 5 on */
     {"modles: [a]", 5, "unknown key \"modles\"; known here: name, task, models, datasets, split,"},
     {"method: {rnge: minmax}", 5,
-     "unknown key \"method.rnge\"; known here: name, range, granularity, weights, activations"},
+     "unknown key \"method.rnge\"; known here: name, range, granularity, weights, "
+     "activations, rounding, weight_range, equalize, absorb, correction"},
     {"task: detection", 5, "task: \"detection\" is not allowed; allowed: classification"},
     {"split: val", 5, "split: \"val\" is not allowed; allowed: test, train"},
     {"preprocess: none", 5, "preprocess: \"none\" is not allowed; allowed: raw, unit, tf, caffe"},
-    {"method: {name: qat}", 5, "method.name: \"qat\" is not allowed; allowed: ptq"},
-    {"method:\n  name: ptq\n  range: mse", 7, "method.range: \"mse\" is not allowed"},
+    {"method: {name: qat}", 5,
+     "method.name: \"qat\" is not allowed; allowed: ptq, ptq_mse, squant"},
+    {"method:\n  name: ptq\n  range: l1", 7, "method.range: \"l1\" is not allowed"},
     {"method: {granularity: group}", 5,
      "method.granularity: \"group\" is not allowed; allowed: "
      "channel, layer"},
@@ -335,7 +342,7 @@ static void load(const void *data, size_t size)
     if (waio_suite_read(&s, path, own) == WAIO_OK) {
         CHECK(list_good(&s.W) && list_good(&s.A) && list_good(&s.I) && list_good(&s.O), "bits");
         CHECK(s.models.count > 0 && s.datasets.count > 0 && s.first_n.count > 0, "lists");
-        CHECK(strlen(s.name) && strlen(s.feed) && strlen(s.method.range) && strlen(s.engine) &&
+        CHECK(strlen(s.name) && strlen(s.feed) && strlen(s.method.name) && strlen(s.engine) &&
                   s.calibration.images > 0 && s.images >= 0,
               "values");
     } else {
@@ -386,7 +393,10 @@ static void test_readme(void)
             continue;
         snprintf(line, sizeof line, "%.*s", (int)strcspn(row + 1, "\n"), row + 1);
         snprintf(text, sizeof text, "| %s%s%s |", key->fallback ? "`" : "",
-                 key->fallback ? key->fallback : "required", key->fallback ? "`" : "");
+                 key->fallback   ? key->fallback
+                 : key->required ? "required"
+                                 : "by method",
+                 key->fallback ? "`" : "");
         if (key->kind == WAIO_KEY_NUMBERS)
             snprintf(text, sizeof text, "| `[%s]` |", key->fallback);
         CHECK(strstr(line, text) != NULL, "suites/README.md lacks \"%s\" in: %s", text, line);
