@@ -46,6 +46,10 @@ static void print_info(void)
     printf("\nmodels (or a file: Keras .h5, .onnx, .tflite):\n");
     for (const waio_builtin_model *m = waio_builtin_models; m->name; m++)
         printf("  %-18s %s\n", m->name, m->summary);
+    printf("\nnetworks that are built, with parameters (resnet50:input=128,classes=37,head=thesis,"
+           "weights=FILE):\n");
+    for (const waio_architecture *a = waio_architectures; a->name; a++)
+        printf("  %-24s %s\n", a->name, a->summary);
     printf("\ndata sets:\n");
     for (const waio_dataset_kind *d = waio_dataset_kinds; d->name; d++)
         printf("  %-18s %s (%s/)\n", d->name, d->summary, d->folder);

@@ -363,12 +363,28 @@ int64_t waio_node_macs(const waio_graph *graph, const waio_node *node)
     return outputs * (waio_shape_count(weight) / weight->dim[0]);
 }
 
+/* Whether a node in front of `node` reads the same numbers. */
+static bool read_before(const waio_graph *graph, const waio_node *node, const waio_value *constant)
+{
+    for (const waio_node *n = graph->node; n != node; n++)
+        for (int i = 0; i < n->input_count; i++) {
+            const waio_value *other = &graph->value[n->input[i]];
+            if ((constant->data && other->data == constant->data) ||
+                (constant->codes && other->codes == constant->codes))
+                return true;
+        }
+    return false;
+}
+
 int64_t waio_node_params(const waio_graph *graph, const waio_node *node)
 {
     int64_t n = 0;
-    for (int i = 0; i < node->input_count; i++)
-        if (waio_value_is_const(graph, node->input[i]))
-            n += waio_shape_count(&graph->value[node->input[i]].shape);
+    for (int i = 0; i < node->input_count; i++) {
+        const waio_value *value = &graph->value[node->input[i]];
+        if (waio_value_is_const(graph, node->input[i]) && !value->implied &&
+            !read_before(graph, node, value))
+            n += waio_shape_count(&value->shape);
+    }
     return n;
 }
 

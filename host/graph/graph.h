@@ -119,6 +119,8 @@ typedef struct waio_value {
     const float
         *data; /* a float constant's numbers, in the graph's arena; NULL: computed or input */
     const void *codes; /* an integer constant's codes, of `type`, in the graph's arena */
+    bool implied;      /* a constant that its op needs and the network does not store: no parameter,
+                        * as the gamma of a batch norm without scale */
     /* How files may keep a float constant, since it means the same numbers: as halves, or as codes
      * of the type `stored` (S8, S16; F32: not so) by `params`. */
     bool half;

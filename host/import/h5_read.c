@@ -23,7 +23,7 @@ enum {
     BYTES_PER_SECOND = 10000000 /* ... for so many bytes of the file */
 };
 
-typedef enum op { HAS_GROUP, HAS_ATTRIBUTE, STRING, STRINGS, SHAPE, FLOATS } op;
+typedef enum op { HAS_GROUP, HAS_ATTRIBUTE, STRING, STRINGS, DATASETS, SHAPE, FLOATS } op;
 
 typedef struct request {
     op op;
@@ -133,6 +133,9 @@ static bool serve(int socket, const waio_hdf5 *file, const request *r, const cha
         return answer_strings(socket, st, &text, 1);
     case STRINGS:
         st = waio_hdf5_strings(&list, &items, file, group, name, arena);
+        return answer_strings(socket, st, list, items);
+    case DATASETS:
+        st = waio_hdf5_datasets(&list, &items, file, arena);
         return answer_strings(socket, st, list, items);
     case SHAPE:
         st = waio_hdf5_shape(&shape, file, group, name);
@@ -325,6 +328,11 @@ waio_status waio_h5_strings(char ***out, int *count, const waio_h5 *h5, const ch
                             const char *name, waio_arena *arena)
 {
     return ask_strings(out, count, h5, &(request){.op = STRINGS}, group, name, arena);
+}
+
+waio_status waio_h5_datasets(char ***out, int *count, const waio_h5 *h5, waio_arena *arena)
+{
+    return ask_strings(out, count, h5, &(request){.op = DATASETS}, "", "", arena);
 }
 
 waio_status waio_h5_shape(waio_shape *out, const waio_h5 *h5, const char *group, const char *name)

@@ -30,6 +30,9 @@ waio_status waio_h5_string(char **out, const waio_h5 *h5, const char *group, con
 waio_status waio_h5_strings(char ***out, int *count, const waio_h5 *h5, const char *group,
                             const char *name, waio_arena *arena);
 
+/* The paths of all data sets, sorted, in `arena`; a soft or external link is none. */
+waio_status waio_h5_datasets(char ***out, int *count, const waio_h5 *h5, waio_arena *arena);
+
 /* The shape of the data set `group`/`name`; WAIO_EINPUT unless it holds floats. */
 waio_status waio_h5_shape(waio_shape *out, const waio_h5 *h5, const char *group, const char *name);
 /* Its numbers as float32 (of any float type in the file), `count` of them: the product of the

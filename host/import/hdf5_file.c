@@ -275,6 +275,56 @@ done:
     return st;
 }
 
+/* ---- what there is ---- */
+
+typedef struct listing {
+    char **path;
+    int count, capacity;
+    waio_arena *arena;
+} listing;
+
+static herr_t list_object(hid_t object, const char *name, const H5O_info_t *info, void *payload)
+{
+    listing *list = payload;
+
+    (void)object;
+    if (info->type != H5O_TYPE_DATASET)
+        return 0;
+    if (list->count == list->capacity) {
+        int more = list->capacity ? 2 * list->capacity : 256;
+        char **moved = waio_arena_array(list->arena, (size_t)more, sizeof *moved);
+        if (!moved || more > MOST_STRINGS)
+            return -1;
+        if (list->count)
+            memcpy(moved, list->path, (size_t)list->count * sizeof *moved);
+        list->path = moved;
+        list->capacity = more;
+    }
+    list->path[list->count] = waio_arena_strdup(list->arena, name);
+    return list->path[list->count++] ? 0 : -1;
+}
+
+/* Hard links alone are followed: a soft or external link names what is found without it. */
+waio_status waio_hdf5_datasets(char ***out, int *count, const waio_hdf5 *h5, waio_arena *arena)
+{
+    listing list = {.arena = arena};
+    waio_status st = WAIO_OK;
+    herr_t e;
+
+#if H5_VERSION_GE(1, 12, 0)
+    H5_TRY(st, e,
+           H5Ovisit3(h5->file, H5_INDEX_NAME, H5_ITER_INC, list_object, &list, H5O_INFO_BASIC),
+           "the list of data sets");
+#else
+    H5_TRY(st, e, H5Ovisit(h5->file, H5_INDEX_NAME, H5_ITER_INC, list_object, &list),
+           "the list of data sets");
+#endif
+    *out = list.path;
+    *count = list.count;
+done:
+    return st;
+}
+
 /* ---- numbers ---- */
 
 static waio_status open_dataset(hid_t *out, const waio_hdf5 *h5, const char *group,

@@ -25,6 +25,8 @@ waio_status waio_hdf5_string(char **out, const waio_hdf5 *h5, const char *group,
 waio_status waio_hdf5_strings(char ***out, int *count, const waio_hdf5 *h5, const char *group,
                               const char *name, waio_arena *arena);
 
+waio_status waio_hdf5_datasets(char ***out, int *count, const waio_hdf5 *h5, waio_arena *arena);
+
 waio_status waio_hdf5_shape(waio_shape *out, const waio_hdf5 *h5, const char *group,
                             const char *name);
 waio_status waio_hdf5_floats(float *out, int64_t count, const waio_hdf5 *h5, const char *group,

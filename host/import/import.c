@@ -32,6 +32,23 @@ static const char *foreign_format(const unsigned char head[8])
     return NULL;
 }
 
+waio_status waio_import_is_hdf5(bool *out, const char *path)
+{
+    waio_status st = WAIO_OK;
+    FILE *file = NULL;
+    size_t size = 0;
+
+    WAIO_TRY(st, waio_file_size(&size, path));
+    file = fopen(path, "rb");
+    if (!file)
+        WAIO_FAIL(st, WAIO_EINPUT, "%s: %s", path, strerror(errno));
+    *out = is_hdf5(file, size);
+done:
+    if (file)
+        fclose(file);
+    return st;
+}
+
 waio_status waio_import_model(waio_graph **out, const char *path)
 {
     waio_status st = WAIO_OK;

@@ -12,6 +12,9 @@
  * and the supported list, or a format that was not built in. */
 waio_status waio_import_model(waio_graph **out, const char *path);
 
+/* Whether the file is HDF5, by its first bytes. */
+waio_status waio_import_is_hdf5(bool *out, const char *path);
+
 /* Keras HDF5: the architecture from the attribute `model_config` (Sequential or Functional, as
  * Keras 2 and Keras 3 write it), the weights from the group `model_weights`. */
 waio_status waio_import_keras_h5(waio_graph **out, const char *path);

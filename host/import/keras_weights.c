@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "import/keras_layers.h"
+#include "tensor/permute.h"
 
 /* Length of "sub/conv" in "sub/conv/kernel:0". */
 static size_t folder_length(const char *name)
@@ -99,26 +100,6 @@ done:
 
 /* ---- reading ---- */
 
-/* out[o0,o1,o2,o3] = in[...], where dimension i of `out` is dimension perm[i] of `in`. */
-static void permute(float *out, const float *in, const waio_shape *shape, const int perm[4])
-{
-    int64_t size[4] = {1, 1, 1, 1}, step[4] = {0, 0, 0, 0}, stride[4], n = 1;
-
-    for (int i = shape->rank - 1; i >= 0; i--) {
-        stride[i] = n;
-        n *= shape->dim[i];
-    }
-    for (int i = 0; i < shape->rank; i++) {
-        size[i] = shape->dim[perm[i]];
-        step[i] = stride[perm[i]];
-    }
-    for (int64_t a = 0; a < size[0]; a++)
-        for (int64_t b = 0; b < size[1]; b++)
-            for (int64_t c = 0; c < size[2]; c++)
-                for (int64_t d = 0; d < size[3]; d++)
-                    *out++ = in[a * step[0] + b * step[1] + c * step[2] + d * step[3]];
-}
-
 static waio_status check_shape(const waio_keras_call *call, const waio_keras_weight *weight,
                                const char *group, const char *dataset)
 {
@@ -173,7 +154,7 @@ waio_status waio_keras_read_weight(int *id, waio_keras_call *call, const waio_ke
     }
     WAIO_TRY(st, waio_h5_floats(raw, count, call->file->h5, group, layer->weight[weight->index]));
     WAIO_TRY(st, waio_graph_add_const(call->file->graph, id, name, &shape, &data));
-    permute(data, raw, &weight->shape, weight->perm);
+    waio_permute(data, raw, &weight->shape, weight->perm);
     layer->constant[weight->index] = *id;
 done:
     free(raw);

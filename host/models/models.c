@@ -28,15 +28,12 @@ static waio_status locate_builtin(const char **path, const waio_builtin_model *b
     return WAIO_OK;
 }
 
-waio_status waio_model_locate(const char **path, const char *name, const waio_model_paths *paths,
-                              waio_arena *arena)
+static waio_status find_file(const char **path, const char *name, const waio_model_paths *paths,
+                             waio_arena *arena)
 {
     const char *models_dir = paths->models_dir ? paths->models_dir : getenv("WAIO_MODELS");
     const char *dir[] = {"", paths->beside, models_dir};
 
-    for (const waio_builtin_model *b = waio_builtin_models; b->name; b++)
-        if (strcmp(b->name, name) == 0)
-            return locate_builtin(path, b, arena);
     for (size_t i = 0; i < sizeof dir / sizeof *dir; i++) {
         if (!dir[i])
             continue;
@@ -47,28 +44,105 @@ waio_status waio_model_locate(const char **path, const char *name, const waio_mo
             return WAIO_OK;
     }
     return waio_error(WAIO_EINPUT,
-                      "model \"%s\" is neither built in (shapes_resnet8, shapes_mobilenet) nor a "
-                      "file%s%s; --models or WAIO_MODELS names the folder of model files",
+                      "model \"%s\" is neither built in (`waio info` lists them) nor a file%s%s; "
+                      "--models or WAIO_MODELS names the folder of model files",
                       name, models_dir ? " here or in " : " here", models_dir ? models_dir : "");
+}
+
+waio_status waio_model_locate(const char **path, const char *name, const waio_model_paths *paths,
+                              waio_arena *arena)
+{
+    for (const waio_builtin_model *b = waio_builtin_models; b->name; b++)
+        if (strcmp(b->name, name) == 0)
+            return locate_builtin(path, b, arena);
+    return find_file(path, name, paths, arena);
+}
+
+const char *waio_model_label(const char *name, waio_arena *arena)
+{
+    return waio_architecture_find(name) ? waio_architecture_label(name, arena)
+                                        : waio_arena_strdup(arena, waio_path_base(name));
+}
+
+/* The digest of everything that decides the numbers of a network that was built. */
+static waio_status identify(char hex[65], const waio_architecture *architecture,
+                            const waio_architecture_params *params, const char *weights,
+                            waio_arena *arena)
+{
+    static const char version[] = "waio network 1"; /* counts changes of the builders */
+    const char *text = waio_architecture_text(architecture, params, arena);
+    char file[65] = "";
+    waio_status st = WAIO_OK;
+    waio_sha256 sha;
+
+    if (!text)
+        return WAIO_ENOMEM;
+    if (weights)
+        WAIO_TRY(st, waio_sha256_file(file, weights));
+    waio_sha256_init(&sha);
+    waio_sha256_add(&sha, version, sizeof version);
+    waio_sha256_add(&sha, text, strlen(text));
+    waio_sha256_add(&sha, file, strlen(file));
+    waio_sha256_hex(&sha, hex);
+done:
+    return st;
+}
+
+static waio_status build(waio_model *model, const waio_architecture *architecture, const char *name,
+                         const waio_model_paths *paths, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    waio_architecture_params params;
+    const char *weights = NULL;
+
+    WAIO_TRY(st, waio_architecture_parse(&params, architecture, name, arena));
+    if (params.weights && (st = find_file(&weights, params.weights, paths, arena)) != WAIO_OK) {
+        waio_error_context(st, "weights of %s", architecture->name);
+        goto done;
+    }
+    WAIO_TRY(st, waio_architecture_build(&model->graph, &model->trained, architecture, &params,
+                                         weights));
+    WAIO_TRY(st, identify(model->sha256, architecture, &params, weights, arena));
+    model->bytes = 4 * waio_graph_params(model->graph);
+done:
+    return st;
+}
+
+static waio_status import(waio_model *model, const char *name, const waio_model_paths *paths,
+                          waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    const char *path = NULL;
+    size_t bytes = 0;
+
+    WAIO_TRY(st, waio_model_locate(&path, name, paths, arena));
+    WAIO_TRY(st, waio_sha256_file(model->sha256, path));
+    WAIO_TRY(st, waio_file_size(&bytes, path));
+    model->bytes = (int64_t)bytes;
+    model->trained = WAIO_TRAINED;
+    WAIO_TRY(st, waio_import_model(&model->graph, path));
+done:
+    return st;
 }
 
 waio_status waio_model_import(waio_model *model, const char *name, const waio_model_paths *paths)
 {
     waio_status st = WAIO_OK;
-    const char *path = NULL;
-    size_t bytes = 0;
     waio_arena *arena = waio_arena_new();
+    const waio_architecture *architecture = waio_architecture_find(name);
 
     *model = (waio_model){0};
     if (!arena)
         return WAIO_ENOMEM;
-    WAIO_TRY(st, waio_model_locate(&path, name, paths, arena));
-    WAIO_TRY(st, waio_sha256_file(model->sha256, path));
-    WAIO_TRY(st, waio_file_size(&bytes, path));
-    model->bytes = (int64_t)bytes;
-    WAIO_TRY(st, waio_import_model(&model->graph, path));
-    strncpy(model->name, waio_path_base(name), sizeof model->name - 1);
+    WAIO_TRY(st, architecture ? build(model, architecture, name, paths, arena)
+                              : import(model, name, paths, arena));
+    const char *label = waio_model_label(name, arena);
+    if (!label)
+        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    strncpy(model->name, label, sizeof model->name - 1);
 done:
+    if (st != WAIO_OK)
+        waio_model_free(model);
     waio_arena_free(arena);
     return st;
 }

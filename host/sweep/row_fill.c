@@ -22,7 +22,9 @@ waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *s
     row->col_task = "classification";
     row->col_dataset = c->dataset;
     row->col_split = c->split;
-    row->col_model = waio_path_base(c->model);
+    row->col_model = waio_model_label(c->model, arena);
+    if (!row->col_model)
+        return WAIO_ENOMEM;
     row->col_preprocess = c->preprocess;
     row->col_method = baseline ? "float" : c->method;
     row->col_mapping = baseline ? "none" : c->mapping;
@@ -101,11 +103,15 @@ void waio_row_identify(waio_row *row, const waio_session *session)
 }
 
 /* Why an outcome should not be believed; NULL if it can be. */
-static const char *mistrust(const waio_outcome *o, int classes, waio_arena *arena)
+static const char *mistrust(const waio_outcome *o, waio_trained trained, int classes,
+                            waio_arena *arena)
 {
     double chance = 1.0 / classes, n = (double)o->images;
     double noise = 2 * sqrt(chance * (1 - chance) / n);
 
+    if (trained != WAIO_TRAINED)
+        return trained == WAIO_UNTRAINED ? "untrained: the weights are random"
+                                         : "untrained: the classifier's weights are random";
     if (o->nan_images)
         return waio_arena_printf(arena, "NaN among the scores of %lld images",
                                  (long long)o->nan_images);
@@ -138,7 +144,8 @@ waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_ses
     }
     row->col_images_per_s = (double)o->images / o->seconds;
     row->col_seconds = o->seconds / share;
-    row->col_reason = mistrust(o, waio_session_dataset(session)->classes, arena);
+    row->col_reason = mistrust(o, waio_session_model(session)->trained,
+                               waio_session_dataset(session)->classes, arena);
     row->col_status = row->col_reason ? "mistrusted" : "ok";
     return waio_session_file_bytes(session, &request, &row->col_file_bytes);
 }
