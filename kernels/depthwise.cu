@@ -226,9 +226,9 @@ static __device__ __forceinline__ void window_16(const depthwise_view &v,
 
 /* The code of a whole sum of channel `at`. */
 static __device__ __forceinline__ int16_t depthwise_code_16(const waio_output_view &out,
-                                                            int64_t sum, int at)
+                                                            int64_t sum, int at, bool *lost)
 {
-    sum = waio_check_sum_64(out, sum);
+    sum = waio_check_sum_64(out, sum, lost);
     int code = out.rounding == WAIO_REQUANT_FLOAT
                    ? waio_multiply_by_real(sum, out.real[at])
                    : waio_requantize_64(out, sum, out.multiplier[at]);
@@ -246,13 +246,16 @@ static __global__ void __launch_bounds__(DEPTHWISE_THREADS)
         return;
     window_16(v, place, sums);
     int16_t codes[4];
+    bool lost = false;
 #pragma unroll
     for (int i = 0; i < 4; i++) {
         sums[i] += v.out.bias_64[place.channel + i];
         if constexpr (CODES)
-            codes[i] = depthwise_code_16(v.out, sums[i], place.channel + i);
+            codes[i] = depthwise_code_16(v.out, sums[i], place.channel + i, &lost);
     }
     if constexpr (CODES) {
+        if (lost)
+            waio_flag_overflow(v.out.flags);
         store_four<int16_t, short4>(v.out, place.pixel, place.channel, codes);
     } else {
 #pragma unroll

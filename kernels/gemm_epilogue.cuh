@@ -113,11 +113,14 @@ static __device__ __forceinline__ int waio_add_wrapped(int a, int b)
 static __device__ __forceinline__ void waio_check_sums(const waio_output_view &out, int at,
                                                        const int *sums, int columns)
 {
+    bool lost = false;
+
     for (int i = 0; i < columns; i++) {
         int64_t sum = sums[i] + out.bias_64[at + i];
-        if (sum < INT32_MIN || sum > INT32_MAX)
-            waio_flag_overflow(out.flags);
+        lost = lost || sum < INT32_MIN || sum > INT32_MAX;
     }
+    if (lost)
+        waio_flag_overflow(out.flags);
 }
 
 /* What codes need of their column. FLOAT: requantization by float64, else by integers. */
@@ -239,16 +242,16 @@ struct waio_epilogue_s32 {
 
 enum { WAIO_SUM_BITS_64 = 47 }; /* what waio_multiply_by_quantized_64 takes */
 
-/* The sum if the accumulator that the layer states holds it; else 0, and the flag. */
+/* The sum if the accumulator that the layer states holds it; else 0, and *lost is set. */
 static __device__ __forceinline__ int64_t waio_check_sum_64(const waio_output_view &out,
-                                                            int64_t sum)
+                                                            int64_t sum, bool *lost)
 {
     int64_t most = out.sums_64 ? INT64_C(1) << WAIO_SUM_BITS_64 : INT32_MAX;
     int64_t least = out.sums_64 ? -most : INT32_MIN;
 
     if (sum >= least && sum <= most)
         return sum;
-    waio_flag_overflow(out.flags);
+    *lost = true;
     return 0;
 }
 
@@ -272,11 +275,11 @@ template <bool FLOAT> struct waio_epilogue_qs16 {
         : out(v), group(g), column(c)
     {
     }
-    __device__ __forceinline__ int16_t code(int64_t sum, int at) const
+    __device__ __forceinline__ int16_t code(int64_t sum, int at, bool *lost) const
     {
         int code = 0;
 
-        sum = waio_check_sum_64(out, sum);
+        sum = waio_check_sum_64(out, sum, lost);
         if constexpr (FLOAT)
             code = waio_multiply_by_real(sum, out.real[at]);
         else
@@ -287,10 +290,13 @@ template <bool FLOAT> struct waio_epilogue_qs16 {
     {
         int16_t codes[8];
         int at = group * out.padded + column;
+        bool lost = false;
 
 #pragma unroll
         for (int i = 0; i < 8; i++)
-            codes[i] = code(sums[i] + out.bias_64[at + i], at + i);
+            codes[i] = code(sums[i] + out.bias_64[at + i], at + i, &lost);
+        if (lost)
+            waio_flag_overflow(out.flags);
         waio_store_columns(out, row, group, column, codes);
     }
 };

@@ -291,7 +291,7 @@ cudaError_t waio_cuda_transpose_q(void *dst, const void *src, const waio_cuda_tr
 
 /* ---- softmax over the last dimension: softmax.cu ---- */
 
-/* Off by at most 4 eps of the result. */
+/* Off by at most 2 eps of the result. */
 cudaError_t waio_cuda_softmax_f32(float *dst, const float *src, int64_t rows, int64_t width,
                                   const waio_cuda_finish *finish, cudaStream_t stream);
 /* What waio_refq_softmax_fill makes for the input's scale; laid out as there. */

@@ -28,6 +28,9 @@ typedef struct waio_kernel_args {
     waio_space *space;        /* of a backend with `memory`, else NULL */
     /* The node's clamp may be left out: a quantizer with the clamp in its bounds comes next. */
     bool clamp_follows;
+    /* With clamp_follows, of kernels that `fuses` says it of: the quantizer, to be applied. */
+    const waio_fq *quantizer;
+    int rounding;
 } waio_kernel_args;
 
 /* What a space holds, in bytes. */
@@ -85,6 +88,8 @@ typedef struct waio_backend {
     void (*release)(void *packed); /* NULL: free() */
 
     waio_status (*run)(const waio_kernel *kernel, const waio_kernel_args *args);
+    /* Whether `kernel`, of floats, can apply a quantizer to its result; NULL: none can. */
+    bool (*fuses)(const waio_kernel *kernel);
 
     /* dst[i] = fake-quantized src[i] for `count` numbers of the host; src may be dst. */
     void (*fake_quantize)(float *dst, const float *src, size_t count, waio_fq fq, int rounding);

@@ -162,8 +162,10 @@ done:
     return st;
 }
 
+/* Runs node `n`, and with it the quantizer behind it if its kernel can: then `quant` is no longer
+ * enabled. */
 static waio_status run_node(const waio_program *program, const waio_binding *binding,
-                            const waio_workspace *workspace, int n, bool clamp_follows)
+                            const waio_workspace *workspace, int n, waio_value_quant *quant)
 {
     waio_status st = WAIO_OK;
     const waio_node *node = &program->graph->node[n];
@@ -179,7 +181,12 @@ static waio_status run_node(const waio_program *program, const waio_binding *bin
                          : waio_workspace_host_value(workspace, program, node->output),
         .scratch = mirror ? mirror->memory->scratch(mirror->space) : workspace->scratch,
         .space = mirror ? mirror->space : NULL,
-        .clamp_follows = clamp_follows};
+        .clamp_follows = quant->enabled && !quant->half};
+    if (args.clamp_follows && s->backend->fuses && s->backend->fuses(s->kernel)) {
+        args.quantizer = &quant->fq;
+        args.rounding = quant->rounding;
+        quant->enabled = false;
+    }
     WAIO_TRY(st, s->backend->run(s->kernel, &args));
     waio_workspace_wrote(workspace, node->output, mirror != NULL);
 done:
@@ -277,7 +284,7 @@ waio_status waio_program_run(const waio_program *program, const waio_binding *bi
         if (n == binding->boundary)
             WAIO_TRY(st, cross_boundary(program, binding, workspace));
         if (!(range.resume && n == range.first))
-            WAIO_TRY(st, run_node(program, binding, workspace, n, quant.enabled && !quant.half));
+            WAIO_TRY(st, run_node(program, binding, workspace, n, &quant));
         if (quant.enabled)
             WAIO_TRY(st, quantize_value(program, &quant, workspace, id));
         if (hook)

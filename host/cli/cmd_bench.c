@@ -135,8 +135,8 @@ static int ascending(const void *a, const void *b)
 
 enum { TIMES = 15 };
 
-/* Seconds of every layer, TIMES each, in `time`: [node][run]. On a device a layer's result is waited
- * for and copied, which is part of the time. */
+/* Seconds of every layer, TIMES each, in `time`: [node][run]. On a device a layer's result is
+ * waited for and copied, which is part of the time. */
 static waio_status time_layers(double *time, const worker *w)
 {
     waio_status st = WAIO_OK;

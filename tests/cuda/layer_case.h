@@ -4,7 +4,7 @@
 #ifndef WAIO_TESTS_CUDA_LAYER_CASE_H
 #define WAIO_TESTS_CUDA_LAYER_CASE_H
 
-#include "device.h"
+#include "cuda/device.h"
 
 #include "backend/ref/ref.h"
 #include "backend/ref/refq.h"

@@ -1,6 +1,6 @@
 /* add, sub, mul, maximum on the GPU's code against the reference: every kind of broadcast, sizes
  * around the block's, all roundings, in place. */
-#include "layer_case.h"
+#include "cuda/layer_case.h"
 
 static const waio_op ops[] = {WAIO_OP_ADD, WAIO_OP_SUB, WAIO_OP_MUL, WAIO_OP_MAXIMUM};
 

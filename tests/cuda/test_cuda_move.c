@@ -1,6 +1,6 @@
 /* Concat, pad and transpose on the GPU's code against the reference: along every axis, in every
  * order, lanes of four or not; concat of other scales with every rounding. */
-#include "layer_case.h"
+#include "cuda/layer_case.h"
 
 /* ---- concat ---- */
 

@@ -1,6 +1,6 @@
 /* Average and maximum windows on the GPU's code against the reference: every padding rule, channels
  * 1 to 17, windows that hang over, codes at their ends, uint8 files' rounding. */
-#include "layer_case.h"
+#include "cuda/layer_case.h"
 
 static waio_cuda_pool layer_of(const layer_case *c)
 {

@@ -1,6 +1,6 @@
 /* Mean and sum over any axes on the GPU's code against the reference; every rounding; a sum that 32
  * bits do not hold is told of. */
-#include "layer_case.h"
+#include "cuda/layer_case.h"
 
 static int *lost; /* a device word */
 

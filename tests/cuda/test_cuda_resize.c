@@ -1,6 +1,6 @@
 /* Nearest and bilinear resize on the GPU's code against the reference: every position rule, larger
  * and smaller, one cell, codes at their ends, uint8 files' rounding. */
-#include "layer_case.h"
+#include "cuda/layer_case.h"
 
 static waio_cuda_resize layer_of(const layer_case *c)
 {

@@ -1,6 +1,6 @@
 /* Memory transactions of the layers' kernels at typical shapes: what the hot loads and stores take,
  * over the fewest possible. Only the build with the memory checker's hooks can count. */
-#include "device.h"
+#include "cuda/device.h"
 
 #include "kernels/kernels.h"
 

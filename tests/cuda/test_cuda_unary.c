@@ -1,7 +1,7 @@
 /* Ops with one operand on the GPU's code against the reference: clip, logistic, batch norm; of
  * codes clamp, clip and requantization between all types with every rounding, dequantization,
  * look-up. */
-#include "layer_case.h"
+#include "cuda/layer_case.h"
 
 static const int64_t sizes[] = {1, 3, 4, 17, 255, 256, 257, 1023, 1025, 2051};
 

@@ -27,9 +27,30 @@ static void test_integer(waio_graph *graph, const float *x, double_quantized *q)
         CHECK_OK(waio_lower(&lowered, q->quantizer, &requests[i], requants[i % 4]));
         bool floats = requests[i].first_n || requests[i].bits.i == 32;
         if (lowered && !floats)
-            double_check_integer(lowered, cuda, x, IMAGES);
+            double_check_integer(lowered, cuda, x, IMAGES, 0);
         waio_graph_free(lowered);
     }
+}
+
+/* Weights of uint8 files have no kernel: such nodes run on the reference amid the others. */
+static void test_fallback(const float *x, double_quantized *q)
+{
+    waio_graph *lowered = NULL;
+    int changed = 0;
+
+    CHECK_OK(waio_lower(&lowered, q->quantizer, &requests[0], WAIO_REQUANT_TFLITE));
+    for (int n = 0; lowered && n < lowered->node_count; n++) {
+        const waio_node *node = &lowered->node[n];
+        waio_value_params *w = &lowered->value[node->input[1]].params;
+        if (node->op != WAIO_OP_CONV2D || n % 3)
+            continue;
+        w->u8 = true;
+        changed++;
+    }
+    CHECK(changed > 1, "%d nodes for the reference", changed);
+    if (lowered)
+        double_check_integer(lowered, cuda, x, IMAGES, changed);
+    waio_graph_free(lowered);
 }
 
 /* ---- simulation ---- */
@@ -80,6 +101,7 @@ static void test_network(waio_graph *graph)
     double_quantize(&on_cuda, graph, cuda, x, IMAGES);
     CHECK(waio_program_fallbacks(on_cuda.program) == 0, "%s: nodes on the reference", graph->name);
     test_integer(graph, x, &ref);
+    test_fallback(x, &ref);
     test_simulate(graph, x, &ref, &on_cuda);
     double_quantized_free(&ref);
     double_quantized_free(&on_cuda);

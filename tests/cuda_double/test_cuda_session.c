@@ -39,8 +39,8 @@ static void check_codes(waio_session *ref, const waio_quant_request *request)
     if (!lowered)
         return;
     waio_fill_input(ref->program, ref->dataset, &ref->input_table, &ref->workspace[0], NULL, 0, 2);
-    double_check_integer(lowered, cuda,
-                         waio_workspace_value(&ref->workspace[0], ref->program, graph->input), 2);
+    double_check_integer(
+        lowered, cuda, waio_workspace_value(&ref->workspace[0], ref->program, graph->input), 2, 0);
     waio_graph_free(lowered);
 }
 

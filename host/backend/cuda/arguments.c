@@ -42,7 +42,14 @@ waio_cuda_params waio_cuda_output_params(const waio_kernel *kernel)
 waio_cuda_finish waio_cuda_finish_of(const waio_kernel *kernel, const waio_kernel_args *args)
 {
     waio_clamp clamp = args->clamp_follows ? WAIO_NO_CLAMP : kernel->node->clamp;
-    return (waio_cuda_finish){.lo = clamp.lo, .hi = clamp.hi, .quantizer = WAIO_CUDA_KEEP};
+    waio_cuda_finish finish = {.lo = clamp.lo, .hi = clamp.hi, .quantizer = WAIO_CUDA_KEEP};
+
+    if (args->quantizer) {
+        finish.quantizer = WAIO_CUDA_FAKE_QUANTIZE;
+        finish.fq = *args->quantizer;
+        finish.rounding = args->rounding;
+    }
+    return finish;
 }
 
 bool waio_cuda_gives_codes(const waio_kernel *kernel)
@@ -59,7 +66,7 @@ waio_status waio_cuda_bias_clamp(const waio_kernel *kernel, const waio_kernel_ar
 {
     waio_status st = WAIO_OK;
     waio_cuda_finish finish = waio_cuda_finish_of(kernel, args);
-    bool clamps = finish.lo > -INFINITY || finish.hi < INFINITY;
+    bool changes = finish.lo > -INFINITY || finish.hi < INFINITY || args->quantizer;
     cudaStream_t stream = waio_cuda_stream(args->space);
 
     if (kernel->node->input_count == 3) {
@@ -68,7 +75,7 @@ waio_status waio_cuda_bias_clamp(const waio_kernel *kernel, const waio_kernel_ar
                                 .b = waio_cuda_shape_of(&kernel->in[2])};
         CUDA_TRY(st, waio_cuda_binary_f32(args->output, args->output, args->input[2], &add, &finish,
                                           stream));
-    } else if (clamps) {
+    } else if (changes) {
         CUDA_TRY(st, waio_cuda_clip_f32(args->output, args->output, waio_cuda_output_count(kernel),
                                         &finish, stream));
     }

@@ -103,6 +103,12 @@ static waio_status cuda_run(const waio_kernel *kernel, const waio_kernel_args *a
     return st == WAIO_OK ? st : waio_error_context(st, "node \"%s\"", kernel->node->name);
 }
 
+/* All launchers with a float result take what is behind it. */
+static bool cuda_fuses(const waio_kernel *kernel)
+{
+    return !waio_cuda_gives_codes(kernel);
+}
+
 static void host_fake_quantize(float *dst, const float *src, size_t count, waio_fq fq, int rounding)
 {
     for (size_t i = 0; i < count; i++)
@@ -119,6 +125,7 @@ const waio_backend waio_backend_cuda = {
     .pack = cuda_pack,
     .release = waio_cuda_release,
     .run = cuda_run,
+    .fuses = cuda_fuses,
     .fake_quantize = host_fake_quantize,
     .memory = &waio_cuda_memory,
 };

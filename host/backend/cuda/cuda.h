@@ -118,7 +118,7 @@ waio_cuda_shape waio_cuda_shape_of(const waio_shape *shape);
 /* The codes of an operand, and of the result with the node's clamp. */
 waio_cuda_params waio_cuda_input_params(const waio_kernel *kernel, int input);
 waio_cuda_params waio_cuda_output_params(const waio_kernel *kernel);
-/* The node's clamp behind a float result, unless a quantizer does it next. */
+/* What is behind a float result: the node's clamp, or the quantizer that has it in its bounds. */
 waio_cuda_finish waio_cuda_finish_of(const waio_kernel *kernel, const waio_kernel_args *args);
 /* Whether the node's result is codes. */
 bool waio_cuda_gives_codes(const waio_kernel *kernel);

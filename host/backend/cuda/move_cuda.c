@@ -3,9 +3,10 @@
 
 #include <string.h>
 
+/* Whether numbers change on the way. */
 static bool clamps(const waio_kernel *kernel, const waio_kernel_args *args)
 {
-    return !waio_clamp_is_none(kernel->node->clamp) && !args->clamp_follows;
+    return (!waio_clamp_is_none(kernel->node->clamp) && !args->clamp_follows) || args->quantizer;
 }
 
 static waio_status run_reshape(const waio_kernel *kernel, const waio_kernel_args *args)
