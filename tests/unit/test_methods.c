@@ -96,12 +96,9 @@ static void same_findings(const char *choices, const waio_session *a, const waio
 
 static void batches_and_threads(void)
 {
-    static const char *const row[] = {"range=mse",
-                                      "range=kl",
-                                      "range=p99",
-                                      "correct=empirical",
-                                      "method=dfq",
-                                      "method=squant wround=squant_c",
+    static const char *const row[] = {"range=mse",   "range=kl",
+                                      "range=p99",   "correct=empirical",
+                                      "method=dfq",  "method=squant wround=squant_c",
                                       "range=noise", "range=mse wrange=mse wround=squant"};
 
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
