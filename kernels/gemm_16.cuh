@@ -13,7 +13,7 @@ typedef waio_tile<64, 64, 32, 32, 3, 128, 64> waio_tile_16x8;
 
 /* Sums of 32 bits hold 32,768 products; then they are added to the workspace. */
 template <class Tile, class Math, template <int> class Source, class Epilogue>
-static __global__ void __launch_bounds__(Tile::THREADS)
+static __global__ void __launch_bounds__(Tile::THREADS, 2)
     gemm_16_kernel(const typename Source<1>::view a, const waio_matrix_view b, int tiles,
                    const waio_output_view out)
 {

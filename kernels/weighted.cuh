@@ -172,8 +172,11 @@ static inline dim3 waio_gemm_blocks(const waio_pack &p, int rows, int columns)
     return dim3((unsigned)(down * across), 1, (unsigned)p.shape.groups);
 }
 
+/* The tile that is asked for, or that fits; 256X128 has more shared memory than sm_75. */
 static inline waio_cuda_tile waio_tile_of(const waio_cuda_layer &l)
 {
+    if (l.tile == WAIO_CUDA_TILE_256X128 && l.device.arch < 800)
+        return WAIO_CUDA_TILE_128X128;
     if (l.tile != WAIO_CUDA_TILE_AUTO)
         return l.tile;
     return waio_cuda_choose_tile(waio_output_pixels(l.pack), l.pack.per_group, l.pack.shape.groups,
