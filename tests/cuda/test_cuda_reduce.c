@@ -79,7 +79,7 @@ static void test_all_axes(void)
 
 static void test_sizes(void)
 {
-    static const int64_t sizes[] = {1, 7, 8, 9, 31, 32, 33, 255, 256, 257};
+    static const int64_t sizes[] = {1, 7, 8, 9, 31, 33, 257};
 
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         test_axes(WAIO_SHAPE(2, sizes[s], 3), 0x2); /* over the middle */
