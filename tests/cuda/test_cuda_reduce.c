@@ -105,6 +105,29 @@ static void test_lost_digits(void)
     CHECK(got == COUNT - 64, "%.9g", (double)got);
 }
 
+/* A float sum has the same bits under every schedule, over pixels and over channels. */
+static void test_same_bits(void)
+{
+    enum { COUNT = 2 * 300 * 40 };
+    static float x[COUNT], first[2 * 300], got[2 * 300];
+    uint32_t seed = 11;
+
+    for (int i = 0; i < COUNT; i++)
+        x[i] = device_random_float(&seed);
+    for (unsigned axis = 1; axis < 3; axis++)
+        for (int schedule = 0; schedule < DEVICE_SCHEDULES; schedule++) {
+            waio_cuda_reduce layer = {.in = {3, {2, 300, 40}}, .axes = 1u << axis};
+            size_t bytes = 2 * (axis == 1 ? 40 : 300) * sizeof(float);
+            device_use_schedule(schedule);
+            float *src = device_copy(x, sizeof x, 0), *dst = device_new(bytes, 0);
+            CHECK_CUDA(waio_cuda_reduce_f32(dst, src, &layer, &layer_keep, NULL));
+            device_take(schedule ? got : first, dst, bytes, 0);
+            device_free(src, 0);
+            CHECK(!schedule || memcmp(first, got, bytes) == 0, "axis %u, schedule %d", axis,
+                  schedule);
+        }
+}
+
 /* Infinite sums are infinite, though what they lost is not a number. */
 static void test_special(void)
 {
@@ -200,6 +223,7 @@ int main(void)
     }
     test_roundings(WAIO_SHAPE(2, 6, 7, 33), 0x6);
     test_roundings(WAIO_SHAPE(5, 3, 77), 0x4);
+    test_same_bits();
     test_special();
     test_small_ratio();
     CHECK(take_lost() == 0, "nothing was lost");

@@ -89,6 +89,26 @@ static void test_scales(void)
             }
 }
 
+/* The same bits under every schedule, for a row of a warp and one of a block. */
+static void test_same_bits(void)
+{
+    static float x[5000], first[5000], got[5000];
+    uint32_t seed = 7;
+
+    for (int i = 0; i < 5000; i++)
+        x[i] = 4 * device_random_float(&seed);
+    for (int rows = 1; rows <= 5; rows += 4)
+        for (int schedule = 0; schedule < DEVICE_SCHEDULES; schedule++) {
+            device_use_schedule(schedule);
+            float *src = device_copy(x, sizeof x, 0), *dst = device_new(sizeof x, 0);
+            CHECK_CUDA(waio_cuda_softmax_f32(dst, src, rows, 5000 / rows, &layer_keep, NULL));
+            device_take(schedule ? got : first, dst, sizeof x, 0);
+            device_free(src, 0);
+            CHECK(!schedule || memcmp(first, got, sizeof x) == 0, "%d rows, schedule %d", rows,
+                  schedule);
+        }
+}
+
 /* Infinities and NaN as in the reference; the others in the row are what they are there. */
 static void test_special(void)
 {
@@ -187,6 +207,7 @@ int main(void)
     }
     test_equal_codes();
     test_scales();
+    test_same_bits();
     test_special();
     CHECK(take_lost() == 0, "nothing was lost");
     test_overflow();
