@@ -63,13 +63,17 @@ static __global__ void __launch_bounds__(WAIO_ELEMENTWISE_THREADS)
 
 /* ---- launcher ---- */
 
-/* Blocks for `work` threads' worth of work, between 1 and the most that a grid is given. */
+/* Blocks that `work` pieces of work, `each` to a block, are worth: between 1 and `most`. */
+static inline unsigned waio_blocks(size_t work, size_t each, size_t most)
+{
+    size_t blocks = (work + each - 1) / each;
+    return (unsigned)(blocks < 1 ? 1 : blocks > most ? most : blocks);
+}
+
+/* For elementwise kernels: `work` is one thread's. */
 static inline unsigned waio_elementwise_blocks(size_t work)
 {
-    const size_t most = WAIO_ELEMENTWISE_MOST_BLOCKS;
-    size_t blocks = (work + WAIO_ELEMENTWISE_THREADS - 1) / WAIO_ELEMENTWISE_THREADS;
-
-    return (unsigned)(blocks < 1 ? 1 : blocks > most ? most : blocks);
+    return waio_blocks(work, WAIO_ELEMENTWISE_THREADS, WAIO_ELEMENTWISE_MOST_BLOCKS);
 }
 
 template <class Rule>

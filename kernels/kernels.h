@@ -14,6 +14,8 @@
 #include <cuda_runtime_api.h>
 
 #include "kernels/qmath.h"
+#include "kernels/qobserve.h"
+#include "kernels/qpo2.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,6 +45,79 @@ cudaError_t waio_cuda_dequantize_qs8(float *dst, const int8_t *src, size_t count
                                      int32_t zero_point, cudaStream_t stream);
 cudaError_t waio_cuda_dequantize_qs16(float *dst, const int16_t *src, size_t count, float scale,
                                       int32_t zero_point, cudaStream_t stream);
+
+/* dst[i] = waio_map_to_power_of_two(src[i]); dst may be src. */
+cudaError_t waio_cuda_map_to_power_of_two(float *dst, const float *src, size_t count, waio_po2 po2,
+                                          cudaStream_t stream);
+
+/* ---- codes to codes: requantize.cu ---- */
+
+/* dst = waio_finish_code(waio_multiply_by_quantized(src - src_zero_point, ...)). */
+typedef struct waio_cuda_requant {
+    waio_multiplier multiplier;
+    double real; /* read for WAIO_REQUANT_FLOAT alone */
+    waio_requant rounding;
+    int32_t src_zero_point; /* 0 for sums of 32 bits */
+    int32_t dst_zero_point;
+    int32_t lo, hi; /* of the result; must fit its type */
+} waio_cuda_requant;
+
+/* Bits of src and dst say the types: 8, 16 or 32 to 8 or 16; cudaErrorInvalidValue for others. dst
+ * may be src if the types are the same. */
+cudaError_t waio_cuda_requantize(void *dst, int dst_bits, const void *src, int src_bits,
+                                 size_t count, waio_cuda_requant requant, cudaStream_t stream);
+
+/* ---- many at once: fakequant.cu ---- */
+
+/* One read of src for several grids: dst[b * stride + i] = waio_fake_quantize(src[i]) with
+ * grids[b]. `grids` is host memory, up to WAIO_CUDA_GRIDS of them. dst must not overlap src. */
+enum { WAIO_CUDA_GRIDS = 16 };
+cudaError_t waio_cuda_fake_quantize_several(float *dst, size_t stride, const float *src,
+                                            size_t count, const waio_cuda_grid *grids,
+                                            int grid_count, cudaStream_t stream);
+
+/* One tensor among many that a single launch fake-quantizes. Number i has channel (i / inner) %
+ * channels. */
+typedef struct waio_cuda_fq_job {
+    float *dst;
+    const float *src; /* dst may be src; jobs do not overlap otherwise */
+    size_t count;
+    const waio_fq *channel_fq; /* device memory, one per channel; NULL: `fq` for all */
+    size_t inner, channels;    /* both at least 1 where there is channel_fq */
+    waio_fq fq;
+    int rounding;
+    /* 1: waio_fake_quantize_weight with top = hi, as TensorFlow Lite's converter rounds weights. */
+    int weight_rule;
+    size_t first_piece; /* set by waio_cuda_fq_prepare */
+} waio_cuda_fq_job;
+
+/* Fills in what the jobs' launch needs. Host memory; call it before the jobs are copied to the
+ * device. Returns the pieces in all. */
+size_t waio_cuda_fq_prepare(waio_cuda_fq_job *jobs, int job_count);
+/* Runs `job_count` jobs in device memory, of `pieces` pieces. */
+cudaError_t waio_cuda_fake_quantize_jobs(const waio_cuda_fq_job *jobs, int job_count, size_t pieces,
+                                         cudaStream_t stream);
+
+/* ---- observers: observe.cu ---- */
+
+/* Makes `count` ranges empty. */
+cudaError_t waio_cuda_range_reset(waio_ordered_range *ranges, size_t count, cudaStream_t stream);
+/* Widens *range (device memory) by src; NaN is passed over. */
+cudaError_t waio_cuda_range_widen(waio_ordered_range *range, const float *src, size_t count,
+                                  cudaStream_t stream);
+
+/* Adds src to `bins` counters (1 to WAIO_CUDA_BINS; waio_histogram_bin). NaN is passed over. */
+enum { WAIO_CUDA_BINS = 8192 };
+cudaError_t waio_cuda_histogram(unsigned long long *counts, const float *src, size_t count,
+                                float lo, float width, int bins, cudaStream_t stream);
+
+/* errors[b] = sum of waio_squared_error(src[i]) with grids[b], added up in the order of qobserve.h,
+ * so that the least of several ranges is the same on every device. `grids` is host memory, up to
+ * WAIO_CUDA_GRIDS. `scratch`: device memory of waio_cuda_error_scratch bytes, 8-byte aligned. */
+size_t waio_cuda_error_scratch(size_t count, int grid_count);
+cudaError_t waio_cuda_squared_errors(double *errors, void *scratch, const float *src, size_t count,
+                                     const waio_cuda_grid *grids, int grid_count,
+                                     cudaStream_t stream);
 
 /* ---- layers ------------------------------------------------------------------------------------
  * One launcher per op for floats (_f32) and one for codes (_q: 8 or 16 bits, as the result's

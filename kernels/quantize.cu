@@ -41,6 +41,17 @@ template <class Code> struct dequantize_code_f32 {
     }
 };
 
+struct map_f32_po2 {
+    typedef float in;
+    typedef float out;
+    waio_po2 po2;
+
+    __device__ float operator()(float x) const
+    {
+        return waio_map_to_power_of_two(x, po2);
+    }
+};
+
 /* ---- launchers ---- */
 
 template <class Code>
@@ -91,5 +102,12 @@ extern "C" cudaError_t waio_cuda_dequantize_qs16(float *dst, const int16_t *src,
                                                  cudaStream_t stream)
 {
     dequantize_code_f32<int16_t> rule = {scale, zero_point};
+    return waio_elementwise(dst, src, count, rule, stream);
+}
+
+extern "C" cudaError_t waio_cuda_map_to_power_of_two(float *dst, const float *src, size_t count,
+                                                     waio_po2 po2, cudaStream_t stream)
+{
+    map_f32_po2 rule = {po2};
     return waio_elementwise(dst, src, count, rule, stream);
 }

@@ -55,6 +55,12 @@ static __global__ void sum_kernel(int *sums, int *total, const int *x, int count
         __syncthreads();
 #endif
     }
+#if PLANTED == PLANTED_READ_BY_TWO_WARPS
+    int value = s[0];
+    __syncwarp(); /* orders the reads of one warp, not those of the other */
+    if (t == PLANTED_THREADS - 1)
+        s[0] = value;
+#endif
     if (t == 0) {
         sums[blockIdx.x] = s[0];
 #if PLANTED == PLANTED_NO_ATOMICS

@@ -38,7 +38,9 @@
 #define PLANTED_GEMM_TAIL_NOT_ZERO       24
 #define PLANTED_GEMM_NO_SWIZZLE          25
 #define PLANTED_GEMM_LDMATRIX_MISALIGNED 26
-#define PLANTED_COUNT                    27
+/* in sum again: */
+#define PLANTED_READ_BY_TWO_WARPS 27
+#define PLANTED_COUNT             28
 
 enum { PLANTED_THREADS = 64, PLANTED_TILE = 32 };
 

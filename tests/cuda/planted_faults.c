@@ -45,12 +45,13 @@ static const expectation rows[PLANTED_COUNT] = {
     [PLANTED_GEMM_TAIL_NOT_ZERO] = {GEMM, F | R | S, EMULATOR_OUT_OF_BOUNDS, NULL},
     [PLANTED_GEMM_NO_SWIZZLE] = {GEMM, 0, NO_REPORT, NULL}, /* slow, not wrong: see test_traffic */
     [PLANTED_GEMM_LDMATRIX_MISALIGNED] = {GEMM, 0, NO_REPORT, "not a multiple of 16"},
+    [PLANTED_READ_BY_TWO_WARPS] = {SUM, 0, EMULATOR_RACE, NULL},
 };
 
 /* clang-format off */
 #define BUILDS(X)                                                                                  \
     X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16)    \
-    X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26)
+    X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27)
 /* clang-format on */
 #define DECLARE(n) extern const planted_build planted_##n;
 BUILDS(DECLARE)
@@ -75,20 +76,11 @@ static void take(void *host, void *p, size_t bytes)
     CHECK_CUDA(cudaFree(p));
 }
 
-/* Device memory without a guard: the end is the end. */
-static void *exact_copy(const void *host, size_t bytes)
-{
-    void *p = NULL;
-    CHECK_CUDA(cudaMalloc(&p, bytes));
-    CHECK_CUDA(cudaMemcpy(p, host, bytes, cudaMemcpyHostToDevice));
-    return p;
-}
-
 static int try_sum(const planted_build *build, cudaError_t *error, char *message)
 {
     enum { COUNT = 150, BLOCKS = 3 };
     int *x = numbers(COUNT, 3), sums[BLOCKS], want[BLOCKS] = {0}, total = 0, wrong = 0;
-    int *src = exact_copy(x, COUNT * sizeof *x), *ds = device_new(sizeof sums, 0),
+    int *src = device_copy(x, COUNT * sizeof *x, 0), *ds = device_new(sizeof sums, 0),
         *dt = device_copy(&total, sizeof total, 0);
 
     *error = build->sum(ds, dt, src, COUNT);
@@ -165,7 +157,7 @@ static int try_gemm_of_depth(int k, const planted_build *build, cudaError_t *err
         a[i] = (int8_t)device_random(&seed);
     for (int i = 0; i < N * k; i++)
         b[i] = (int8_t)device_random(&seed);
-    void *da = exact_copy(a, (size_t)(M * k)), *db = exact_copy(b, (size_t)(N * k));
+    void *da = device_copy(a, (size_t)(M * k), 0), *db = device_copy(b, (size_t)(N * k), 0);
     void *dd = device_new(sizeof d, 0);
     *error = build->gemm(dd, da, db, M, N, k);
     snprintf(message, 1024, "%s", emulator_message());

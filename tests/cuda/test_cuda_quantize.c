@@ -128,6 +128,28 @@ static void test_stride(void)
     free(x);
 }
 
+/* The wide path: no sector is touched in vain, no access is narrower than four elements. */
+static void test_traffic(void)
+{
+#ifdef WAIO_TEST_CHECKED
+    float x[1024];
+    const waio_cuda_grid grid = grid_of(8, 0.1f, 0, 0);
+
+    fill(x, 1024, 0.1f, 5);
+    emulator_check(1);
+    test_fake_quantize(x, 1024, 0, grid, false);
+    CHECK(emulator_traffic_ratio((emulator_traffic){EMULATOR_GLOBAL, 0, 16, 1}) == 1, "loads");
+    CHECK(emulator_traffic_ratio((emulator_traffic){EMULATOR_GLOBAL, 1, 16, 1}) == 1, "stores");
+    CHECK(emulator_traffic_ratio((emulator_traffic){EMULATOR_GLOBAL, 1, 4, 1}) == 0, "narrow");
+    emulator_check(1);
+    test_quantize(x, 1024, 0, grid, 1); /* and dequantize */
+    CHECK(emulator_traffic_ratio((emulator_traffic){EMULATOR_GLOBAL, 0, 16, 1}) == 1, "loads");
+    CHECK(emulator_traffic_ratio((emulator_traffic){EMULATOR_GLOBAL, 1, 4, 1}) == 1, "codes");
+    CHECK(emulator_traffic_ratio((emulator_traffic){EMULATOR_GLOBAL, 0, 4, 1}) == 1, "codes back");
+    CHECK(emulator_traffic_ratio((emulator_traffic){EMULATOR_GLOBAL, 1, 1, 1}) == 0, "narrow");
+#endif
+}
+
 static void test_refusals(void)
 {
     waio_cuda_grid grid = grid_of(8, 1, 0, 0);
@@ -142,7 +164,7 @@ static void test_refusals(void)
 int main(void)
 {
     device_begin();
-    for (int schedule = 0; schedule < DEVICE_SCHEDULES; schedule++) {
+    for (int schedule = 0; schedule < DEVICE_FEW_SCHEDULES; schedule++) {
         device_use_schedule(schedule);
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
             for (size_t o = 0; o < sizeof offsets / sizeof *offsets; o++)
@@ -150,6 +172,7 @@ int main(void)
                     test_size(sizes[s], offsets[o], rounding);
     }
     test_stride();
+    test_traffic();
     test_refusals();
     return device_end();
 }

@@ -18,6 +18,8 @@ static bool stopped;
 
 /* Which threads can go on: a bit per lane of each warp, and a bit per warp that has one. */
 static unsigned ready_lanes[EMULATOR_MAX_WARPS], ready_warps;
+/* Lanes that wait for a collective, and lanes that are there and have not ended. */
+static unsigned meeting_lanes[EMULATOR_MAX_WARPS], live_lanes[EMULATOR_MAX_WARPS];
 
 static emulated_thunk kernel_thunk;
 static const void *kernel_function;
@@ -195,51 +197,46 @@ void emulated_syncthreads(int line)
 static void check_mask(const thread *t, const char *name, unsigned mask, int line)
 {
     int lanes = running.count - t->warp * EMULATOR_LANES;
+    unsigned missing = mask & ~live_lanes[t->warp];
 
     if (!(mask >> t->lane & 1))
         emulator_stop("%s, line %d: lane %d is not in its own mask %08x", name, line, t->lane,
                       mask);
-    for (unsigned rest = mask; rest; rest &= rest - 1) {
-        int lane = __builtin_ctz(rest);
-        const thread *other = t - t->lane + lane;
-        if (lane >= lanes)
-            emulator_stop("%s, line %d: mask %08x names lane %d, the warp has %d", name, line, mask,
-                          lane, lanes);
-        if (other->state == THREAD_EXITED)
-            emulator_stop("%s, line %d: mask %08x names lane %d, which has ended", name, line, mask,
-                          lane);
-    }
+    if (!missing)
+        return;
+    int lane = __builtin_ctz(missing);
+    if (lane >= lanes)
+        emulator_stop("%s, line %d: mask %08x names lane %d, the warp has %d", name, line, mask,
+                      lane, lanes);
+    emulator_stop("%s, line %d: mask %08x names lane %d, which has ended", name, line, mask, lane);
 }
 
-/* Lanes that wait already, for this one or named by it, must wait for the same thing. */
-static void check_agreement(const thread *t)
+/* Whether lane `o` of the warp waits for the same thing. It must if both name each other; otherwise
+ * it may be at something of its own first. */
+static bool agrees(const thread *t, const thread *o)
 {
-    const thread *first = t - t->lane;
-    int lanes = running.count - t->warp * EMULATOR_LANES;
-
-    for (int lane = 0; lane < EMULATOR_LANES && lane < lanes; lane++) {
-        const thread *o = first + lane;
-        if (o == t || o->state != THREAD_IN_WARP)
-            continue;
-        if (!(o->mask >> t->lane & 1) && !(t->mask >> lane & 1))
-            continue;
-        if (o->mask != t->mask || o->operation != t->operation || o->line != t->line)
-            emulator_stop("%s, line %d, mask %08x; but lane %d waits at %s, line %d, mask %08x",
-                          warp_operation_name[t->operation], t->line, t->mask, lane,
-                          warp_operation_name[o->operation], o->line, o->mask);
-    }
+    if (o->mask == t->mask && o->operation == t->operation && o->line == t->line)
+        return true;
+    if (o->mask >> t->lane & 1 && t->mask >> o->lane & 1)
+        emulator_stop("%s, line %d, mask %08x; but lane %d waits at %s, line %d, mask %08x",
+                      warp_operation_name[t->operation], t->line, t->mask, o->lane,
+                      warp_operation_name[o->operation], o->line, o->mask);
+    return false;
 }
 
-static unsigned lanes_waiting(const thread *t)
+/* Whether all lanes of the mask are there. Looks at one of them while some are missing, so that a
+ * lane at the wrong place is stopped early, and at each in the end. */
+static bool is_complete(const thread *t)
 {
     const thread *first = t - t->lane;
-    unsigned waiting = 0;
+    unsigned there = meeting_lanes[t->warp] & t->mask;
+    bool complete = there == t->mask;
 
-    for (unsigned rest = t->mask; rest; rest &= rest - 1) {
-        int lane = __builtin_ctz(rest);
-        waiting |= (unsigned)(first[lane].state == THREAD_IN_WARP) << lane;
-    }
-    return waiting;
+    if (!complete)
+        there &= -there;
+    for (; there; there &= there - 1)
+        complete &= agrees(t, first + __builtin_ctz(there));
+    return complete;
 }
 
 void warp_meet(enum warp_operation operation, unsigned mask, void *operands, int line)
@@ -251,13 +248,14 @@ void warp_meet(enum warp_operation operation, unsigned mask, void *operands, int
     t->mask = mask;
     t->operands = operands;
     t->line = line;
-    check_agreement(t);
     make_waiting(t, THREAD_IN_WARP);
-    if (lanes_waiting(t) == mask) {
+    meeting_lanes[t->warp] |= 1u << t->lane;
+    if (is_complete(t)) {
         traffic_flush(t->warp);
         warp_perform(operation, mask, t - t->lane);
         if (operation == WARP_SYNC && mask == ~0u)
             running.syncs[t->warp]++;
+        meeting_lanes[t->warp] &= ~mask;
         make_ready(t->warp, mask);
     }
     give_way(t);
@@ -268,18 +266,19 @@ void warp_meet(enum warp_operation operation, unsigned mask, void *operands, int
 static void check_exit(const thread *t)
 {
     const thread *first = t - t->lane;
-    int lanes = running.count - t->warp * EMULATOR_LANES;
 
     if (t->copies)
         emulator_stop("ends with %d async copies not waited for", t->copies);
     if (running.at_barrier)
         emulator_stop("ends while %d of %d threads wait at __syncthreads, line %d",
                       running.at_barrier, running.count, running.barrier_line);
-    for (int lane = 0; lane < EMULATOR_LANES && lane < lanes; lane++)
-        if (first[lane].state == THREAD_IN_WARP && first[lane].mask >> t->lane & 1)
+    for (unsigned rest = meeting_lanes[t->warp]; rest; rest &= rest - 1) {
+        int lane = __builtin_ctz(rest);
+        if (first[lane].mask >> t->lane & 1)
             emulator_stop("ends while lane %d waits for it at %s, line %d, mask %08x", lane,
                           warp_operation_name[first[lane].operation], first[lane].line,
                           first[lane].mask);
+    }
 }
 
 __attribute__((no_sanitize("address"))) static void thread_main(void)
@@ -290,6 +289,7 @@ __attribute__((no_sanitize("address"))) static void thread_main(void)
     thread *t = thread_now();
     check_exit(t);
     make_waiting(t, THREAD_EXITED);
+    live_lanes[t->warp] &= ~(1u << t->lane);
     running.exited++;
     thread *next = choose(t->warp);
     if (next) {
@@ -329,8 +329,9 @@ static bool run_block(uint3 index, uint64_t number, const launch_shape *shape)
     for (int warp = 0; warp * EMULATOR_LANES < running.count; warp++) {
         int lanes = running.count - warp * EMULATOR_LANES;
         running.syncs[warp] = 0;
-        ready_lanes[warp] = 0;
-        make_ready(warp, lanes >= EMULATOR_LANES ? ~0u : (1u << lanes) - 1);
+        ready_lanes[warp] = meeting_lanes[warp] = 0;
+        live_lanes[warp] = lanes >= EMULATOR_LANES ? ~0u : (1u << lanes) - 1;
+        make_ready(warp, live_lanes[warp]);
     }
     stopped = false;
     thread *first = choose(-1);
@@ -343,15 +344,25 @@ static bool run_block(uint3 index, uint64_t number, const launch_shape *shape)
     return !stopped;
 }
 
+static void allocate_threads(void)
+{
+    size_t copies = (size_t)EMULATOR_MAX_THREADS * EMULATOR_MAX_COPIES;
+    pending_copy *copy = static_cast<pending_copy *>(calloc(copies, sizeof(pending_copy)));
+
+    running.threads = static_cast<thread *>(calloc(EMULATOR_MAX_THREADS, sizeof(thread)));
+    if (!running.threads || !copy)
+        abort();
+    for (int i = 0; i < EMULATOR_MAX_THREADS; i++)
+        running.threads[i].copy = copy + (size_t)i * EMULATOR_MAX_COPIES;
+}
+
 bool emulator_run(emulated_thunk thunk, const void *function, void **args,
                   const launch_shape *shape)
 {
     uint64_t x = shape->grid.x, y = shape->grid.y, blocks = x * y * shape->grid.z;
 
     if (!running.threads)
-        running.threads = static_cast<thread *>(calloc(EMULATOR_MAX_THREADS, sizeof(thread)));
-    if (!running.threads)
-        abort();
+        allocate_threads();
     kernel_thunk = thunk;
     kernel_function = function;
     kernel_args = args;

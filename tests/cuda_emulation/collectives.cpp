@@ -128,35 +128,45 @@ static void perform_ldmatrix(thread *lane)
     }
 }
 
-/* Byte `byte` of a register as a number. */
-static int byte_of(unsigned value, int byte, int is_signed)
+/* The four numbers of a register, lowest byte first. */
+static void unpack(int16_t *number, unsigned value, int is_signed)
 {
-    unsigned bits = value >> 8 * byte & 0xff;
-    return is_signed ? (int8_t)bits : (int)bits;
+    for (int i = 0; i < 4; i++) {
+        unsigned bits = value >> 8 * i & 0xff;
+        number[i] = (int16_t)(is_signed ? (int8_t)bits : (int)bits);
+    }
 }
 
 /* Row `m` of A and column `n` of B as numbers k = 0.., gathered from the lanes that hold them. */
-static void gather_a(int *row, thread *lane, const emulated_mma *shape, int m)
+static void gather_a(int16_t *row, thread *lane, const emulated_mma *shape, int m)
 {
-    for (int k = 0; k < shape->k; k++) {
-        int r = (m >= 8) + 2 * (k / 16);
+    for (int k = 0; k < shape->k; k += 4) {
         const emulated_mma *o = static_cast<emulated_mma *>(lane[m % 8 * 4 + k % 16 / 4].operands);
-        row[k] = byte_of(o->a[r], k % 4, shape->a_signed);
+        unpack(row + k, o->a[(m >= 8) + 2 * (k / 16)], shape->a_signed);
     }
 }
 
-static void gather_b(int *column, thread *lane, const emulated_mma *shape, int n)
+static void gather_b(int16_t *column, thread *lane, const emulated_mma *shape, int n)
 {
-    for (int k = 0; k < shape->k; k++) {
+    for (int k = 0; k < shape->k; k += 4) {
         const emulated_mma *o = static_cast<emulated_mma *>(lane[n * 4 + k % 16 / 4].operands);
-        column[k] = byte_of(o->b[k / 16], k % 4, shape->b_signed);
+        unpack(column + k, o->b[k / 16], shape->b_signed);
     }
+}
+
+/* Of 32 numbers; those past the shape's k are 0. */
+static int dot(const int16_t *a, const int16_t *b)
+{
+    int sum = 0;
+    for (int k = 0; k < 32; k++)
+        sum += a[k] * b[k];
+    return sum;
 }
 
 static void perform_mma(thread *lane)
 {
     const emulated_mma *shape = static_cast<emulated_mma *>(lane[0].operands);
-    int a[16][32], b[8][32];
+    int16_t a[16][32] = {}, b[8][32] = {};
 
     for (int l = 1; l < EMULATOR_LANES; l++) {
         const emulated_mma *o = static_cast<emulated_mma *>(lane[l].operands);
@@ -172,10 +182,7 @@ static void perform_mma(thread *lane)
         for (int n = 0; n < 8; n++) {
             emulated_mma *o = static_cast<emulated_mma *>(lane[m % 8 * 4 + n / 2].operands);
             int *d = &o->d[n % 2 + (m >= 8 ? 2 : 0)];
-            int sum = 0; /* of at most 32 products of 16 bits */
-            for (int k = 0; k < shape->k; k++)
-                sum += a[m][k] * b[n][k];
-            *d = (int)((unsigned)*d + (unsigned)sum);
+            *d = (int)((unsigned)*d + (unsigned)dot(a[m], b[n]));
         }
 }
 

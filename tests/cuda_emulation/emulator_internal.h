@@ -85,7 +85,7 @@ typedef struct thread {
     unsigned mask;
     void *operands;
     /* async copies on their way, oldest first: */
-    pending_copy copy[EMULATOR_MAX_COPIES];
+    pending_copy *copy; /* EMULATOR_MAX_COPIES; apart, so that threads lie close together */
     int copies, groups;
 } thread;
 

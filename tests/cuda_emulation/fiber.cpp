@@ -26,12 +26,13 @@
 enum : size_t { STACK_BYTES = 256 << 10 };
 
 fiber fiber_host;
+static size_t page;  /* bytes of one */
 static char *stacks; /* of EMULATOR_MAX_THREADS fibers, the lowest page of each is a guard */
 static fiber *previous;
 
 static void reserve_stacks(void)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    page = (size_t)sysconf(_SC_PAGESIZE);
     void *range = mmap(NULL, EMULATOR_MAX_THREADS * STACK_BYTES, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -122,8 +123,6 @@ static void switch_stacks(fiber *from, fiber *to)
 
 void fiber_prepare(fiber *f, int index, void (*entry)(void))
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
     if (!stacks)
         reserve_stacks();
     f->stack = stacks + (size_t)index * STACK_BYTES + page;
@@ -164,7 +163,6 @@ void fiber_forget_stacks(int count)
     (void)count;
 #ifdef __SANITIZE_ADDRESS__
     for (int i = 0; i < count; i++) {
-        size_t page = (size_t)sysconf(_SC_PAGESIZE);
         __asan_unpoison_memory_region(stacks + (size_t)i * STACK_BYTES + page, STACK_BYTES - page);
     }
 #endif
