@@ -197,10 +197,7 @@ static resize_axis axis_of(const waio_cuda_resize *r, int64_t in, int64_t out)
     axis.scale = (int32_t)((RESIZE_ONE * from + to / 2) / to);
     axis.offset = half ? axis.scale / 2 - RESIZE_ONE / 2 : 0;
     axis.den = to;
-    if (r->align_corners) /* one cell alone stands at 0 */
-        axis.mul = corners ? from : 0;
-    else
-        axis.mul = from;
+    axis.mul = from;
     if ((half && !r->align_corners) || (r->align_corners && !r->bilinear)) {
         axis.mul *= 2;
         axis.den *= 2;

@@ -9,10 +9,10 @@ enum { SOFTMAX_THREADS = 256, SOFTMAX_WARPS = SOFTMAX_THREADS / 32, SOFTMAX_LONG
 
 /* ---- teams ---- */
 
-struct sum_s64 {
+struct row_sum {
     int64_t sum;
 
-    __device__ void add(const sum_s64 &other)
+    __device__ void add(const row_sum &other)
     {
         sum += other.sum;
     }
@@ -216,7 +216,7 @@ static __global__ void __launch_bounds__(SOFTMAX_THREADS)
     team_row<TEAM> row(rows, row_width);
     const typename Rule::code *x = src + row.at;
     largest_s32 top = {INT32_MIN};
-    sum_s64 sum = {0};
+    row_sum sum = {0};
 
     for (int w = Rule::FIRST_WORD + (int)threadIdx.x; w < Rule::FIRST_WORD + Rule::WORDS;
          w += SOFTMAX_THREADS)
@@ -228,7 +228,7 @@ static __global__ void __launch_bounds__(SOFTMAX_THREADS)
     __syncthreads();
     for (uint32_t i = row.lane; i < row.width; i += TEAM)
         sum.sum += rule.summand(rule.exponential(shared->tables, top.top, x[i]));
-    sum = team_total<TEAM>(sum, reinterpret_cast<sum_s64 *>(shared->team));
+    sum = team_total<TEAM>(sum, reinterpret_cast<row_sum *>(shared->team));
     if (row.width == 0)
         return;
     rule.take_sum(shared->tables, narrow(sum.sum, lost));

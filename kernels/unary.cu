@@ -40,7 +40,7 @@ template <class Code> struct clamp_code {
     }
 };
 
-template <class In, class Out> struct requantize_code {
+template <class In, class Out> struct rescale_code {
     typedef In in;
     typedef Out out;
     requantizer requantize;
@@ -108,7 +108,7 @@ static cudaError_t requantize(Out *dst, const In *src, size_t count, const waio_
                               const waio_cuda_params *out, const requantizer &to,
                               cudaStream_t stream)
 {
-    requantize_code<In, Out> rule = {to, in->zero_point, out->zero_point, out->lo, out->hi};
+    rescale_code<In, Out> rule = {to, in->zero_point, out->zero_point, out->lo, out->hi};
     return waio_elementwise(dst, src, count, rule, stream);
 }
 

@@ -164,11 +164,11 @@ static void test_transpose(void)
 
     for (size_t p = 0; p < sizeof perm / sizeof *perm; p++) {
         test_transpose_of(WAIO_SHAPE(2, 3, 5, 4), perm[p]);
-        test_transpose_of(WAIO_SHAPE(2, 4, 8, 7), perm[p]);
-        test_transpose_of(WAIO_SHAPE(1, 33, 1, 65), perm[p]);
+        test_transpose_of(WAIO_SHAPE(1, 4, 8, 7), perm[p]);
+        test_transpose_of(WAIO_SHAPE(1, 17, 1, 33), perm[p]);
     }
     test_transpose_of(WAIO_SHAPE(2, 3, 2, 4, 1, 5), six);
-    test_transpose_of(WAIO_SHAPE(255, 257), two);
+    test_transpose_of(WAIO_SHAPE(33, 257), two);
     test_transpose_of(WAIO_SHAPE(1, 1), two);
 }
 
@@ -202,7 +202,7 @@ static void test_refusals(void)
 int main(void)
 {
     device_begin();
-    for (int schedule = 0; schedule < DEVICE_SCHEDULES; schedule++) {
+    for (int schedule = 0; schedule < DEVICE_FEW_SCHEDULES; schedule++) {
         device_use_schedule(schedule);
         test_concat();
         test_pad();

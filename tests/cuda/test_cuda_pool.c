@@ -126,7 +126,7 @@ static void test_refusals(void)
 int main(void)
 {
     device_begin();
-    for (int schedule = 0; schedule < DEVICE_SCHEDULES; schedule++) {
+    for (int schedule = 0; schedule < DEVICE_FEW_SCHEDULES; schedule++) {
         device_use_schedule(schedule);
         test_paddings();
         test_channels();

@@ -43,7 +43,7 @@ static layer_case case_of(waio_type type, int64_t rows, int64_t width, float sca
 
 static void test_widths(void)
 {
-    static const int64_t widths[] = {1, 2, 3, 10, 31, 32, 33, 100, 255, 257};
+    static const int64_t widths[] = {1, 3, 10, 31, 32, 33, 257};
 
     for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
         for (int type = WAIO_F32; type <= WAIO_S16; type++) {
@@ -68,7 +68,7 @@ static void test_equal_codes(void)
 /* Around the width from which a row belongs to a block. */
 static void test_long(void)
 {
-    for (int64_t width = 2047; width <= 2049; width++)
+    for (int64_t width = 2047; width <= 2049; width += 2)
         for (int type = WAIO_F32; type <= WAIO_S16; type++) {
             layer_case c = case_of((waio_type)type, 2, width, type == WAIO_S16 ? 0.001f : 0.1f);
             c.once = true;
@@ -87,6 +87,26 @@ static void test_scales(void)
                 c.requant = (waio_requant)requant;
                 layer_check(&c);
             }
+}
+
+/* The same bits under every schedule, for a row of a warp and one of a block. */
+static void test_same_bits(void)
+{
+    static float x[5000], first[5000], got[5000];
+    uint32_t seed = 7;
+
+    for (int i = 0; i < 5000; i++)
+        x[i] = 4 * device_random_float(&seed);
+    for (int rows = 1; rows <= 5; rows += 4)
+        for (int schedule = 0; schedule < DEVICE_SCHEDULES; schedule++) {
+            device_use_schedule(schedule);
+            float *src = device_copy(x, sizeof x, 0), *dst = device_new(sizeof x, 0);
+            CHECK_CUDA(waio_cuda_softmax_f32(dst, src, rows, 5000 / rows, &layer_keep, NULL));
+            device_take(schedule ? got : first, dst, sizeof x, 0);
+            device_free(src, 0);
+            CHECK(!schedule || memcmp(first, got, sizeof x) == 0, "%d rows, schedule %d", rows,
+                  schedule);
+        }
 }
 
 /* Infinities and NaN as in the reference; the others in the row are what they are there. */
@@ -187,6 +207,7 @@ int main(void)
     }
     test_equal_codes();
     test_scales();
+    test_same_bits();
     test_special();
     CHECK(take_lost() == 0, "nothing was lost");
     test_overflow();

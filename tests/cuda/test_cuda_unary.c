@@ -237,7 +237,7 @@ static void test_refusals(void)
 int main(void)
 {
     device_begin();
-    for (int schedule = 0; schedule < DEVICE_SCHEDULES; schedule++) {
+    for (int schedule = 0; schedule < DEVICE_FEW_SCHEDULES; schedule++) {
         device_use_schedule(schedule);
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             test_f32(sizes[s]);
