@@ -18,7 +18,7 @@ typedef struct matcher {
     int *partner;  /* node of the file for each of ours; -1 */
     int depth;     /* pairs on the way to the one at hand */
     int told;      /* how much the misfit below says */
-    char misfit[256];
+    char misfit[512];
 } matcher;
 
 /* A step that changes neither what weights mean nor where sums join. */
@@ -101,15 +101,42 @@ static bool misfit(matcher *m, weight_of_misfit says, const waio_node *a, const 
     return false;
 }
 
+/* A 1x1 convolution of a 1x1 map: what some write for a dense layer. */
+static bool is_dense_conv(const waio_graph *graph, const waio_node *node)
+{
+    const waio_shape *out = &graph->value[node->output].shape;
+
+    if (node->op != WAIO_OP_CONV2D || node->conv.groups != 1)
+        return false;
+    const waio_shape *weight = &graph->value[node->input[1]].shape;
+    return weight->dim[1] == 1 && weight->dim[2] == 1 && out->dim[1] == 1 && out->dim[2] == 1;
+}
+
+static bool same_clamp(const waio_node *a, const waio_node *b)
+{
+    return a->clamp.lo == b->clamp.lo && a->clamp.hi == b->clamp.hi;
+}
+
+static bool fits_dense_conv(matcher *m, const waio_node *a, const waio_node *b)
+{
+    const waio_shape *dense = &m->ours->value[a->input[1]].shape;
+    const waio_shape *conv = &m->file->value[b->input[1]].shape;
+
+    if (dense->dim[0] != conv->dim[0] || dense->dim[1] != conv->dim[3])
+        return misfit(m, SHAPE, a, b, "another shape of weights");
+    return same_clamp(a, b) || misfit(m, FORM, a, b, "another activation");
+}
+
 static bool fits(matcher *m, const waio_node *a, const waio_node *b)
 {
+    if (a->op == WAIO_OP_DENSE && is_dense_conv(m->file, b))
+        return fits_dense_conv(m, a, b);
     if (a->op != b->op)
         return misfit(m, KIND, a, b, "another kind of layer");
     if (a->op == WAIO_OP_CONCAT)
         return true;
     if (!waio_op_weighted(a->op))
-        return (a->clamp.lo == b->clamp.lo && a->clamp.hi == b->clamp.hi) ||
-               misfit(m, FORM, a, b, "another activation");
+        return same_clamp(a, b) || misfit(m, FORM, a, b, "another activation");
     if (!waio_shape_equal(&m->ours->value[a->input[1]].shape, &m->file->value[b->input[1]].shape))
         return misfit(m, SHAPE, a, b, "another shape of weights");
     if (a->op == WAIO_OP_CONV2D &&
@@ -117,8 +144,7 @@ static bool fits(matcher *m, const waio_node *a, const waio_node *b)
         return misfit(m, FORM, a, b, "another stride");
     if (a->op == WAIO_OP_CONV2D && memcmp(a->conv.pad, b->conv.pad, sizeof a->conv.pad) != 0)
         return misfit(m, FORM, a, b, "other pads");
-    return (a->clamp.lo == b->clamp.lo && a->clamp.hi == b->clamp.hi) ||
-           misfit(m, FORM, a, b, "another activation");
+    return same_clamp(a, b) || misfit(m, FORM, a, b, "another activation");
 }
 
 static bool match(matcher *m, int ours, int file);
@@ -188,22 +214,24 @@ static void assign(matcher *m, int ours, int file)
                source_of(m->file, operand_b[swapped ? inputs - 1 - i : i], &moved));
 }
 
-/* Behind the classifier, from the output on: its dense layers are left out. */
-static int skip_dense(const waio_graph *graph, int node)
+/* ---- classifiers ---- */
+
+/* The classifier's layers, from the output on; their input's node goes to `trunk`. Only the last
+ * one may be a convolution: others of 1x1 maps belong to the trunk. */
+static int count_dense(const waio_graph *graph, int *trunk)
 {
-    bool reordered;
+    bool moved = false;
+    int node = source_of(graph, graph->output[0], &moved), count = 0;
 
-    while (node >= 0 && graph->node[node].op == WAIO_OP_DENSE)
-        node = source_of(graph, graph->node[node].input[0], &reordered);
-    return node;
-}
-
-static int count_dense(const waio_graph *graph)
-{
-    int count = 0;
-
-    for (int n = 0; n < graph->node_count; n++)
-        count += graph->node[n].op == WAIO_OP_DENSE;
+    while (node >= 0 && (graph->node[node].op == WAIO_OP_DENSE ||
+                         (count == 0 && is_dense_conv(graph, &graph->node[node])))) {
+        bool conv = graph->node[node].op == WAIO_OP_CONV2D;
+        node = source_of(graph, graph->node[node].input[0], &moved);
+        count++;
+        if (conv)
+            break;
+    }
+    *trunk = node;
     return count;
 }
 
@@ -280,18 +308,16 @@ waio_status waio_load_structure(waio_trained *trained, waio_build *build, const 
     if (m.ours->output_count != file->output_count)
         WAIO_FAIL(st, WAIO_EINPUT, "%s: the file has %d outputs, the network %d", path,
                   file->output_count, m.ours->output_count);
-    if (!trunk_only && count_dense(m.ours) != count_dense(file))
+    int ours_trunk, file_trunk;
+    int ours_dense = count_dense(m.ours, &ours_trunk), file_dense = count_dense(file, &file_trunk);
+    if (!trunk_only && ours_dense != file_dense)
         WAIO_FAIL(st, WAIO_EINPUT,
-                  "%s: the file has %d dense layers, the network %d: another head=..., or top=skip "
-                  "for the trunk alone",
-                  path, count_dense(file), count_dense(m.ours));
+                  "%s: the file ends in %d dense layer%s, the network in %d: another head=..., or "
+                  "top=skip for the trunk alone",
+                  path, file_dense, file_dense == 1 ? "" : "s", ours_dense);
     for (int i = 0; i < m.ours->output_count; i++) {
-        int a = source_of(m.ours, m.ours->output[i], &moved);
-        int b = source_of(file, file->output[i], &moved);
-        if (trunk_only) {
-            a = skip_dense(m.ours, a);
-            b = skip_dense(file, b);
-        }
+        int a = trunk_only ? ours_trunk : source_of(m.ours, m.ours->output[i], &moved);
+        int b = trunk_only ? file_trunk : source_of(file, file->output[i], &moved);
         if (!match(&m, a, b))
             WAIO_FAIL(st, WAIO_EINPUT, "%s: %s", path,
                       m.misfit[0] ? m.misfit : "the file's network has another depth");
