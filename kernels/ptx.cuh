@@ -186,8 +186,8 @@ template <class T> static __device__ __forceinline__ void waio_st(T *dst, T valu
 #define WAIO_COPY_ASYNC(CACHE, BYTES)                                                              \
     asm volatile("cp.async." CACHE ".shared.global [%0], [%1], " BYTES ", %2;"                     \
                  :                                                                                 \
-                 : "r"((unsigned)__cvta_generic_to_shared(shared_dst)),                            \
-                   "l"(__cvta_generic_to_global(global_src)), "r"(valid)                           \
+                 : "r"((unsigned)__cvta_generic_to_shared(shared_dst)), "l"(global_src),           \
+                   "r"(valid)                                                                      \
                  : "memory")
 #endif
 

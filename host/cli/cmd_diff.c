@@ -135,6 +135,8 @@ int waio_cmd_diff(int argc, char **argv)
     if (args.help)
         goto done;
     WAIO_TRY(st, waio_cli_read_config(&a.config, &args, arena));
+    if (!a.config.dataset)
+        WAIO_FAIL(st, WAIO_EUSAGE, "data=... is needed: its images run through both");
     a.config.images = a.images;
     WAIO_TRY(st, compare(&diff, &a, arena));
     print_layers(&diff);

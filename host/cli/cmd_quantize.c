@@ -4,6 +4,7 @@
 
 #include "cli/run_options.h"
 #include "export/export.h"
+#include "models/models.h"
 #include "sweep/config.h"
 #include "util/file.h"
 
@@ -26,6 +27,23 @@ done:
     return st;
 }
 
+/* A float network is written as it is: nothing to calibrate, and no rule about inputs and outputs.
+ */
+static waio_status load_float(waio_model *model, const quantize_args *q)
+{
+    waio_status st = WAIO_OK;
+    waio_model_paths paths = {.models_dir = q->cli.models};
+
+    WAIO_TRY(st, waio_model_load(model, q->config.model, &paths));
+    if (waio_graph_is_quantized(model->graph))
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "model %s is quantized already", model->name);
+    if (model->trained != WAIO_TRAINED)
+        fprintf(stderr, "waio quantize: warning: %s is not trained: its weights are random\n",
+                model->trained == WAIO_UNTRAINED ? model->name : "the classifier");
+done:
+    return st;
+}
+
 static void print_summary(const waio_graph *graph, const char *path)
 {
     size_t bytes = 0;
@@ -42,15 +60,23 @@ static waio_status quantize(const quantize_args *q)
 {
     waio_status st = WAIO_OK;
     waio_graph *graph = NULL;
+    waio_model model = {0};
 
     WAIO_TRY(st, waio_export_check(q->output));
-    WAIO_TRY(st, lower(&graph, q));
-    if (strcmp(q->ends, "codes") == 0)
+    if (waio_config_is_float(&q->config))
+        WAIO_TRY(st, load_float(&model, q));
+    else
+        WAIO_TRY(st, lower(&graph, q));
+    if (strcmp(q->ends, "codes") == 0) {
+        if (!graph)
+            WAIO_FAIL(st, WAIO_EUSAGE, "--ends codes: the network is float");
         WAIO_TRY(st, waio_lower_open_ends(graph));
-    WAIO_TRY(st, waio_export_model(graph, q->output));
-    print_summary(graph, q->output);
+    }
+    WAIO_TRY(st, waio_export_model(graph ? graph : model.graph, q->output));
+    print_summary(graph ? graph : model.graph, q->output);
 done:
     waio_graph_free(graph);
+    waio_model_free(&model);
     return st;
 }
 
@@ -73,10 +99,11 @@ int waio_cmd_quantize(int argc, char **argv)
         .most = 32,
         .details =
             "Keys as of `waio eval`; data is needed, to calibrate activations on (calib=256\n"
-            "images of csplit=train; method=squant and method=dfq take none of them). Without\n"
-            "more, w=8 a=8 i=8 o=8. The file computes what the engine integer does: weights of\n"
-            "2 to 8 bits (to 4 bits packed in a .tflite, where its kernels take that) or f16,\n"
-            "activations of 2 to 16 bits, 32 is float.",
+            "images of csplit=train; method=squant and method=dfq take none of them), but not\n"
+            "for w=32 a=32 i=32 o=32, the float network as it is. Without more, w=8 a=8 i=8\n"
+            "o=8. The file computes what the engine integer does: weights of 2 to 8 bits (to 4\n"
+            "bits packed in a .tflite, where its kernels take that) or f16, activations of 2 to\n"
+            "16 bits, 32 is float.",
         .example = "waio quantize shapes_resnet8 data=shapes w=8 a=8 -o resnet8_int8.tflite",
         .option = table,
         .option_count = sizeof table / sizeof *table,

@@ -45,7 +45,8 @@ void waio_cli_run_init(waio_cli_run *cli);
 waio_status waio_cli_run_apply(waio_run_options *options, const waio_cli_run *cli);
 
 /* MODEL KEY=VALUE ... into the configuration of a network to be quantized: keys as eval takes them,
- * w=8 a=8 i=8 o=8 without more. WAIO_EUSAGE if the data set is missing. */
+ * w=8 a=8 i=8 o=8 without more. WAIO_EUSAGE if the data set is missing, which a network that stays
+ * float (w=32 a=32 i=32 o=32) can do without. */
 waio_status waio_cli_read_config(waio_config *config, const waio_arguments *args,
                                  waio_arena *arena);
 /* Opens the session of a configuration with a command's options. */

@@ -43,10 +43,8 @@ static waio_status find_file(const char **path, const char *name, const waio_mod
         if (waio_file_exists(*path))
             return WAIO_OK;
     }
-    return waio_error(WAIO_EINPUT,
-                      "model \"%s\" is neither built in (`waio info` lists them) nor a file%s%s; "
-                      "--models or WAIO_MODELS names the folder of model files",
-                      name, models_dir ? " here or in " : " here", models_dir ? models_dir : "");
+    return waio_error(WAIO_EINPUT, "%s: no such file here%s%s", name, models_dir ? " or in " : "",
+                      models_dir ? models_dir : "");
 }
 
 waio_status waio_model_locate(const char **path, const char *name, const waio_model_paths *paths,
@@ -55,7 +53,13 @@ waio_status waio_model_locate(const char **path, const char *name, const waio_mo
     for (const waio_builtin_model *b = waio_builtin_models; b->name; b++)
         if (strcmp(b->name, name) == 0)
             return locate_builtin(path, b, arena);
-    return find_file(path, name, paths, arena);
+    if (find_file(path, name, paths, arena) == WAIO_OK)
+        return WAIO_OK;
+    const char *models_dir = paths->models_dir ? paths->models_dir : getenv("WAIO_MODELS");
+    return waio_error(WAIO_EINPUT,
+                      "model \"%s\" is neither built in (`waio info` lists them) nor a file%s%s; "
+                      "--models or WAIO_MODELS names the folder of model files",
+                      name, models_dir ? " here or in " : " here", models_dir ? models_dir : "");
 }
 
 const char *waio_model_label(const char *name, waio_arena *arena)
