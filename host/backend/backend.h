@@ -108,6 +108,9 @@ extern const waio_backend *const waio_backends[];
  * name, WAIO_EUNSUPPORTED with one line if `cuda` was asked for and cannot run. */
 waio_status waio_backend_find(const waio_backend **out, const char *name);
 
+/* With `quiet`, "auto" takes `cpu` without a word. */
+void waio_backend_be_quiet(bool quiet);
+
 /* The device that `backend` runs on: a GPU's name and size; NULL: this machine's processor. */
 const char *waio_backend_device(const waio_backend *backend);
 

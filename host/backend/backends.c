@@ -9,10 +9,17 @@
 const waio_backend *const waio_backends[] = {&waio_backend_cpu, &waio_backend_ref,
                                              &waio_backend_null, NULL};
 
+static bool is_quiet;
+
+void waio_backend_be_quiet(bool quiet)
+{
+    is_quiet = quiet;
+}
+
 static void choose(const waio_backend **out)
 {
     *out = &waio_backend_cpu;
-    if (waio_plugin_cuda_built() && waio_plugin_cuda(out) != WAIO_OK)
+    if (waio_plugin_cuda_built() && waio_plugin_cuda(out) != WAIO_OK && !is_quiet)
         fprintf(stderr, "%s; using cpu\n", waio_error_message());
 }
 

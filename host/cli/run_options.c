@@ -18,6 +18,7 @@ waio_status waio_cli_run_apply(waio_run_options *options, const waio_cli_run *cl
     options->threads = (int)cli->threads;
     options->batch = cli->batch;
     options->memory = cli->memory;
+    waio_backend_be_quiet(cli->quiet);
     return waio_backend_find(&options->backend, cli->backend);
 }
 
