@@ -62,14 +62,15 @@ int waio_cmd_eval(int argc, char **argv)
         .positional = "KEY=VALUE ...",
         .fewest = 1,
         .most = 32,
-        .details = "Keys as `waio list` prints them; model and data are needed, the rest has\n"
-                   "defaults: split=test images=0 (all) pre=raw method=ptq w=32 a=32 i=32 o=32\n"
-                   "first_n=0 feed=quantized calib=256 cseed=1 csplit=train engine=simulate\n"
-                   "requant=tflite seed=1. Methods (ptq, ptq_mse, squant, dfq) are presets of\n"
-                   "range, gran, wsym, asym, wround, wrange, equalize, absorb, correct\n"
-                   "(suites/README.md has them); each of these may be given beside the method.\n"
-                   "method=file runs a .tflite that is quantized already; engine=both compares the\n"
-                   "network on codes with its simulation.",
+        .details =
+            "Keys as `waio list` prints them; model and data are needed, the rest has\n"
+            "defaults: split=test images=0 (all) pre=raw method=ptq w=32 a=32 i=32 o=32\n"
+            "first_n=0 feed=quantized calib=256 cseed=1 csplit=train engine=simulate\n"
+            "requant=tflite seed=1. Methods (ptq, ptq_mse, squant, dfq) are presets of\n"
+            "range, gran, wsym, asym, wround, wrange, equalize, absorb, correct\n"
+            "(suites/README.md has them); each of these may be given beside the method.\n"
+            "method=file runs a .tflite that is quantized already; engine=both compares the\n"
+            "network on codes with its simulation.",
         .example = "waio eval model=shapes_resnet8 data=shapes w=8 a=8 i=8 o=8 --verify",
         .option = table,
         .option_count = sizeof table / sizeof *table,
