@@ -57,16 +57,10 @@ waio_status waio_cli_open_session(waio_session **session, const waio_cli_run *cl
 {
     waio_status st = WAIO_OK;
     waio_run_options run = {.shard = 1, .shards = 1};
-    waio_session_options options = {0};
+    waio_session_options options;
 
     WAIO_TRY(st, waio_cli_run_apply(&run, cli));
-    options = (waio_session_options){.backend = run.backend,
-                                     .data_dir = run.data_dir,
-                                     .model_paths = {.models_dir = run.models_dir},
-                                     .threads = run.threads,
-                                     .batch = run.batch,
-                                     .memory = run.memory};
-    WAIO_TRY(st, waio_config_session_options(&options, config));
+    WAIO_TRY(st, waio_run_session_options(&options, &run, config));
     WAIO_TRY(st, waio_session_open(session, config->model, config->dataset, &options, NULL));
 done:
     return st;

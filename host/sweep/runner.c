@@ -146,6 +146,18 @@ done:
 
 /* ---- sessions ---- */
 
+waio_status waio_run_session_options(waio_session_options *options, const waio_run_options *run,
+                                     const waio_config *config)
+{
+    *options = (waio_session_options){.backend = run->backend,
+                                      .data_dir = run->data_dir,
+                                      .model_paths = {.models_dir = run->models_dir},
+                                      .threads = run->threads,
+                                      .batch = run->batch,
+                                      .memory = run->memory};
+    return waio_config_session_options(options, config);
+}
+
 static void update_progress(void *payload, int64_t done, int64_t total, int64_t correct)
 {
     runner *r = payload;
@@ -167,19 +179,12 @@ static void update_progress(void *payload, int64_t done, int64_t total, int64_t 
 static waio_status open_session(runner *r, waio_session **out, const waio_config *config,
                                 const waio_session *float_of)
 {
-    waio_session_options options = {
-        .backend = r->options->backend,
-        .data_dir = r->options->data_dir,
-        .model_paths = {.beside = waio_path_dir(r->arena, r->suite->path),
-                        .models_dir = r->options->models_dir},
-        .threads = r->options->threads,
-        .batch = r->options->batch,
-        .memory = r->options->memory,
-        .float_of = float_of,
-    };
+    waio_session_options options;
     waio_pass_progress progress = {update_progress, r};
-    waio_status st = waio_config_session_options(&options, config);
+    waio_status st = waio_run_session_options(&options, r->options, config);
 
+    options.model_paths.beside = waio_path_dir(r->arena, r->suite->path);
+    options.float_of = float_of;
     r->pass_started = waio_clock();
     r->pass_rows = 1;
     r->state.config = config->model;
@@ -583,18 +588,13 @@ waio_status waio_eval_config(waio_row *row, const waio_config *config, const wai
 {
     waio_status st = WAIO_OK;
     waio_session *session = NULL;
-    waio_session_options options = {.backend = o->backend,
-                                    .data_dir = o->data_dir,
-                                    .model_paths = {.models_dir = o->models_dir},
-                                    .threads = o->threads,
-                                    .batch = o->batch,
-                                    .memory = o->memory};
+    waio_session_options options;
     waio_quant_request request = waio_config_request(config);
     waio_outcome outcome;
 
     if (verify && waio_config_is_file(config))
         WAIO_FAIL(st, WAIO_EUSAGE, "--verify counts the levels of a simulated network");
-    WAIO_TRY(st, waio_config_session_options(&options, config));
+    WAIO_TRY(st, waio_run_session_options(&options, o, config));
     WAIO_TRY(st, waio_row_describe(row, config, "eval", o->backend, arena));
     WAIO_TRY(st, waio_session_open(&session, config->model, config->dataset, &options, progress));
     WAIO_TRY(st, waio_config_run(&outcome, config, session, false, progress));

@@ -55,4 +55,9 @@ waio_status waio_eval_config(waio_row *row, const waio_config *config,
                              const waio_run_options *options, bool verify, int *verified_tensors,
                              const waio_pass_progress *progress, waio_arena *arena);
 
+/* The options of a session of `config` in such a run: what sweeps, eval, quantize and diff open
+ * theirs with. Texts are shared with `run` and `config`. */
+waio_status waio_run_session_options(waio_session_options *options, const waio_run_options *run,
+                                     const waio_config *config);
+
 #endif
