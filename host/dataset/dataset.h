@@ -2,10 +2,22 @@
 #ifndef WAIO_DATASET_DATASET_H
 #define WAIO_DATASET_DATASET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/arena.h"
 #include "util/status.h"
+
+/* An annotated object of a detection set. */
+typedef struct waio_object {
+    double x, y, width, height; /* in pixels of the image as stored; the first pixel begins at 0 */
+    int class_index;            /* below `classes` */
+    bool difficult, truncated, crowd;
+} waio_object;
+
+typedef struct waio_image_size {
+    int32_t height, width; /* in pixels, as stored */
+} waio_image_size;
 
 typedef struct waio_dataset {
     waio_arena *arena; /* everything below lives here */
@@ -15,8 +27,13 @@ typedef struct waio_dataset {
     int classes;
     const char **class_name;    /* `classes` names */
     const unsigned char *image; /* (count, height, width, channels) */
-    const uint16_t *label;      /* (count), each below `classes` */
-    char sha256[65];            /* of the images and labels as stored, in file order */
+    const uint16_t *label;      /* (count), each below `classes`; NULL: a detection set */
+    /* Of a detection set; else NULL. */
+    const waio_object *object;         /* image by image */
+    const int64_t *object_begin;       /* (count + 1): image i has objects begin[i] to begin[i+1] */
+    const waio_image_size *image_size; /* (count), before resizing */
+    const char *const *image_name;     /* (count), file names without folder and extension */
+    char sha256[65];                   /* of the images and labels as stored, in file order */
 } waio_dataset;
 
 /* Which images of a split are read. */
