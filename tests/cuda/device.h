@@ -5,6 +5,7 @@
 #define WAIO_TESTS_CUDA_DEVICE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -23,19 +23,34 @@ static inline const void *double_symbol(const char *name)
     return object ? dlsym(object, name) : NULL;
 }
 
-/* NULL before it was loaded. */
+/* NULL before it was loaded, and on a real device. */
 static inline const double_table *double_here(void)
 {
     return double_symbol("double_controls");
 }
 
-/* What is alive after the plug-in has given back what it holds for later. */
+/* The backend `cuda`. With WAIO_TEST_DEVICE the plug-in is the real one: the test is skipped if
+ * there is no device. */
+static inline const waio_backend *double_backend(void)
+{
+    const waio_backend *cuda = NULL;
+    waio_status st = waio_backend_find(&cuda, "cuda");
+
+    if (st != WAIO_OK && getenv("WAIO_TEST_DEVICE")) {
+        fprintf(stderr, "skipped: no CUDA device (%s)\n", waio_error_message());
+        exit(77);
+    }
+    CHECK_OK(st);
+    return cuda;
+}
+
+/* What is alive after the plug-in has given back what it holds for later; a device cannot say. */
 static inline double_live double_left(void)
 {
     double_live live = {0, 0, 0};
     const waio_plugin *plugin = double_symbol(WAIO_PLUGIN_SYMBOL);
 
-    if (plugin) {
+    if (plugin && double_here()) {
         plugin->stop();
         double_here()->count_live(&live);
     }

@@ -111,7 +111,7 @@ static void test_network(waio_graph *graph)
 
 int main(void)
 {
-    CHECK_OK(waio_backend_find(&cuda, "cuda"));
+    cuda = double_backend();
     if (!cuda)
         return 1;
     test_network(double_resnet());
