@@ -104,6 +104,14 @@ waio_status waio_plugin_cuda(const waio_backend **out)
     return WAIO_OK;
 }
 
+waio_status waio_plugin_cuda_bench(const waio_kernel_bench *request)
+{
+    const waio_backend *backend = NULL;
+    waio_status st = waio_plugin_cuda(&backend);
+
+    return st == WAIO_OK ? cuda.plugin->bench(request) : st;
+}
+
 const char *waio_plugin_cuda_device(void)
 {
     return cuda.plugin ? cuda.plugin->device() : NULL;

@@ -5,9 +5,10 @@
 #define WAIO_BACKEND_PLUGIN_H
 
 #include "backend/backend.h"
+#include "backend/kernel_bench.h"
 
 /* Raised with every change of the structs in backend.h, graph.h or here. */
-enum { WAIO_PLUGIN_INTERFACE = 1 };
+enum { WAIO_PLUGIN_INTERFACE = 2 };
 
 /* What the object exports, under the name WAIO_PLUGIN_SYMBOL. */
 typedef struct waio_plugin {
@@ -19,6 +20,8 @@ typedef struct waio_plugin {
     waio_status (*start)(void);
     const char *(*device)(void);
     void (*stop)(void); /* gives back what is left when no program is; a test counts memory then */
+    /* Times kernels on the device in use; each row as soon as it is there. */
+    waio_status (*bench)(const waio_kernel_bench *request);
 } waio_plugin;
 #define WAIO_PLUGIN_SYMBOL "waio_cuda_plugin"
 
@@ -29,6 +32,8 @@ typedef struct waio_plugin {
 waio_status waio_plugin_cuda(const waio_backend **out);
 /* Whether there is such an object to load. */
 bool waio_plugin_cuda_built(void);
+/* Times its kernels; the same error if it cannot run. */
+waio_status waio_plugin_cuda_bench(const waio_kernel_bench *request);
 /* Its device: "NVIDIA ..., sm_86, ..."; NULL before it was started. */
 const char *waio_plugin_cuda_device(void);
 

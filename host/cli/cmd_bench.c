@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/binding.h"
+#include "cli/bench_kernels.h"
 #include "cli/options.h"
 #include "models/models.h"
 #include "util/clock.h"
@@ -247,24 +248,41 @@ int waio_cmd_bench(int argc, char **argv)
 {
     waio_status st = WAIO_OK;
     const char *models_dir = NULL, *backend_name = "auto";
-    bench_request request = {.batch = 16, .threads = 2, .seconds = 5};
+    bench_request request = {.batch = 0, .threads = 2, .seconds = 5};
+    waio_kernels_request of_kernels = {0};
+    bool kernels = false;
+    int wrong = 0;
     const waio_option options[] = {
         {"backend", WAIO_OPTION_TEXT, &backend_name, "NAME", "auto, cuda, cpu, ref or null [auto]",
          0, 0},
-        {"batch", WAIO_OPTION_COUNT, &request.batch, "N", "images that run at once [16]", 1, 4096},
+        {"batch", WAIO_OPTION_COUNT, &request.batch, "N",
+         "images that run at once [16; kernels: 64]", 1, 4096},
         {"threads", WAIO_OPTION_COUNT, &request.threads, "N",
          "workers, each with its own batch [2]", 1, MOST_THREADS},
         {"seconds", WAIO_OPTION_COUNT, &request.seconds, "S", "for all runs together [5]", 1, 3600},
         {"layers", WAIO_OPTION_FLAG, &request.layers, NULL, "a line a layer as well", 0, 0},
         {"models", WAIO_OPTION_TEXT, &models_dir, "DIR", "folder of model files [WAIO_MODELS]", 0,
          0},
+        {"kernels", WAIO_OPTION_FLAG, &kernels, NULL, "the CUDA kernels one by one, no MODEL", 0,
+         0},
+        {"only", WAIO_OPTION_TEXT, &of_kernels.only, "TEXT", "kernels with this in their name", 0,
+         0},
+        {"out", WAIO_OPTION_TEXT, &of_kernels.out, "FILE", "their times as CSV", 0, 0},
+        {"small", WAIO_OPTION_FLAG, &of_kernels.small, NULL,
+         "tiny shapes: to see that all kernels run", 0, 0},
     };
     const waio_command command = {
         .name = "bench",
-        .summary = "how many images a second a network runs, on random inputs",
-        .positional = "MODEL",
-        .fewest = 1,
+        .summary = "how many images a second a network runs, on random inputs; times of kernels",
+        .positional = "[MODEL]",
+        .fewest = 0,
         .most = 1,
+        .details =
+            "--kernels: each CUDA kernel at shapes of ResNet50 and MobileNetV1, products of\n"
+            "4096 x 4096 x 4096, tensors of 2^26 numbers: median time, GB/s and TOP/s of what\n"
+            "must be moved and done, the share of the card's limit, which the driver tells,\n"
+            "and the time of cuBLAS (int8, float), cuDNN (float) or a copy for the same work.\n"
+            "Results are compared with the scalar rules; exit status 1 if one is wrong.",
         .example = "waio bench shapes_resnet8 --batch 32",
         .option = options,
         .option_count = sizeof options / sizeof *options,
@@ -276,6 +294,19 @@ int waio_cmd_bench(int argc, char **argv)
     WAIO_TRY(st, waio_options_parse(&command, argc, argv, &args));
     if (args.help)
         return 0;
+    if (kernels) {
+        if (args.count || (strcmp(backend_name, "auto") != 0 && strcmp(backend_name, "cuda") != 0))
+            WAIO_FAIL(st, WAIO_EUSAGE,
+                      "--kernels times those of the backend cuda, without a MODEL");
+        of_kernels.batch = request.batch ? request.batch : 64;
+        WAIO_TRY(st, waio_bench_kernels(&wrong, &of_kernels));
+        return wrong ? 1 : 0;
+    }
+    if (of_kernels.only || of_kernels.out || of_kernels.small)
+        WAIO_FAIL(st, WAIO_EUSAGE, "--only, --out and --small go with --kernels");
+    if (args.count == 0)
+        WAIO_FAIL(st, WAIO_EUSAGE, "a MODEL is missing (or --kernels)");
+    request.batch = request.batch ? request.batch : 16;
     WAIO_TRY(st, waio_backend_find(&backend, backend_name));
     waio_model_paths paths = {NULL, models_dir};
     WAIO_TRY(st, waio_model_load(&model, args.item[0], &paths));

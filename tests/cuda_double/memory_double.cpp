@@ -337,15 +337,16 @@ typedef struct profile {
     const char *name;
     int major, minor, processors;
     size_t shared_bytes;
+    int clock, memory_clock, bus_bits; /* kHz */
 } profile;
 
 static const profile *profile_now(void)
 {
     static const profile profiles[] = {
-        {"sm_75", 7, 5, 40, (size_t)64 << 10},
-        {"sm_80", 8, 0, 108, (size_t)163 << 10},
-        {"sm_86", 8, 6, 68, (size_t)99 << 10},
-        {"sm_120", 12, 0, 84, (size_t)99 << 10},
+        {"sm_75", 7, 5, 40, (size_t)64 << 10, 1590000, 5001000, 256},
+        {"sm_80", 8, 0, 108, (size_t)163 << 10, 1410000, 1215000, 5120},
+        {"sm_86", 8, 6, 68, (size_t)99 << 10, 1710000, 9501000, 320},
+        {"sm_120", 12, 0, 84, (size_t)99 << 10, 2617000, 15001000, 256},
     };
 
     for (const profile &p : profiles)
@@ -424,6 +425,9 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, in
              : attribute == cudaDevAttrComputeCapabilityMinor       ? p->minor
              : attribute == cudaDevAttrMultiProcessorCount          ? p->processors
              : attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin ? (int)p->shared_bytes
+             : attribute == cudaDevAttrClockRate                    ? p->clock
+             : attribute == cudaDevAttrMemoryClockRate              ? p->memory_clock
+             : attribute == cudaDevAttrGlobalMemoryBusWidth         ? p->bus_bits
                                                                     : 0;
     return double_result(cudaSuccess);
 }

@@ -1,7 +1,7 @@
 /* What the shared object shows to the program that loads it (backend/plugin.h). */
 #include "backend/plugin.h"
 
-#include "backend/cuda/cuda.h"
+#include "backend/cuda/bench_cuda.h"
 
 static const char *device_text(void)
 {
@@ -18,4 +18,5 @@ const waio_plugin waio_cuda_plugin = {
     .start = waio_cuda_start,
     .stop = waio_cuda_stop,
     .device = device_text,
+    .bench = waio_cuda_bench,
 };
