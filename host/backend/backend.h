@@ -66,6 +66,9 @@ typedef struct waio_backend_memory {
 
     /* A constant that kernels read: a copy, freed with the backend's `release`. */
     waio_status (*place)(void **placed, const void *src, size_t bytes);
+
+    /* How many devices there are; spaces are spread over them, constants are on all. */
+    int (*devices)(void);
 } waio_backend_memory;
 
 typedef struct waio_backend {
@@ -111,7 +114,8 @@ waio_status waio_backend_find(const waio_backend **out, const char *name);
 /* With `quiet`, "auto" takes `cpu` without a word. */
 void waio_backend_be_quiet(bool quiet);
 
-/* The device that `backend` runs on: a GPU's name and size; NULL: this machine's processor. */
+/* The device that `backend` runs on: a GPU's name and size, "2 x ..." for two; NULL: this machine's
+ * processor. */
 const char *waio_backend_device(const waio_backend *backend);
 
 #endif

@@ -14,6 +14,12 @@ typedef struct loaded {
 } loaded;
 
 static loaded cuda;
+static const char *chosen_devices;
+
+void waio_plugin_cuda_choose(const char *devices)
+{
+    chosen_devices = devices;
+}
 
 /* ---- where it is ---- */
 
@@ -84,7 +90,7 @@ static waio_status load(void)
         WAIO_FAIL(st, WAIO_EUNSUPPORTED, "cuda: %s", dlerror());
     const waio_plugin *plugin = dlsym(object, WAIO_PLUGIN_SYMBOL);
     WAIO_TRY(st, fits(plugin, path));
-    WAIO_TRY(st, plugin->start());
+    WAIO_TRY(st, plugin->start(chosen_devices));
     cuda.plugin = plugin;
 done:
     return st; /* the object stays open: its libraries do not like to go */

@@ -15,9 +15,10 @@ typedef struct waio_plugin {
     int interface;                     /* WAIO_PLUGIN_INTERFACE of its build */
     size_t backend_bytes, graph_bytes; /* sizeof of the structs, to be sure */
     const waio_backend *backend;
-    /* Looks for a device. WAIO_EUNSUPPORTED with one line, "cuda: ...", if there is none that can
+    /* Looks for devices: those of the list ("0,1"), or with NULL all that are like the first.
+     * WAIO_EUNSUPPORTED with one line, "cuda: ...", if there is none that can
      * be used. Afterwards `device` tells its name and memory. */
-    waio_status (*start)(void);
+    waio_status (*start)(const char *devices);
     const char *(*device)(void);
     void (*stop)(void); /* gives back what is left when no program is; a test counts memory then */
     /* Times kernels on the device in use; each row as soon as it is there. */
@@ -30,6 +31,8 @@ typedef struct waio_plugin {
  * the program or in ../lib/waio/; the latter two are only opened where an NVIDIA driver is. Not
  * thread-safe. */
 waio_status waio_plugin_cuda(const waio_backend **out);
+/* Which devices it takes, before it is loaded; a static text, NULL: all that are like the first. */
+void waio_plugin_cuda_choose(const char *devices);
 /* Whether there is such an object to load. */
 bool waio_plugin_cuda_built(void);
 /* Times its kernels; the same error if it cannot run. */

@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "backend/plugin.h"
+
 void waio_cli_run_init(waio_cli_run *cli)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -13,13 +15,21 @@ void waio_cli_run_init(waio_cli_run *cli)
 
 waio_status waio_cli_run_apply(waio_run_options *options, const waio_cli_run *cli)
 {
+    waio_status st = WAIO_OK;
+
     options->data_dir = cli->data;
     options->models_dir = cli->models;
     options->threads = (int)cli->threads;
     options->batch = cli->batch;
     options->memory = cli->memory;
     waio_backend_be_quiet(cli->quiet);
-    return waio_backend_find(&options->backend, cli->backend);
+    waio_plugin_cuda_choose(cli->devices);
+    WAIO_TRY(st, waio_backend_find(&options->backend, cli->backend));
+    if (cli->devices && !options->backend->memory)
+        WAIO_FAIL(st, WAIO_EUSAGE, "--devices goes with the backend cuda; this is %s",
+                  options->backend->name);
+done:
+    return st;
 }
 
 static void on_signal(int number)

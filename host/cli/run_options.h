@@ -7,7 +7,7 @@
 #include "sweep/runner.h"
 
 typedef struct waio_cli_run {
-    const char *data, *models, *backend;
+    const char *data, *models, *backend, *devices;
     int64_t threads, batch, memory;
     bool quiet;
 } waio_cli_run;
@@ -25,6 +25,13 @@ void waio_cli_run_init(waio_cli_run *cli);
          &(CLI).backend,                                                                             \
          "NAME",                                                                                     \
          "auto, cuda, cpu, ref or null [auto]",                                                      \
+         0,                                                                                          \
+         0},                                                                                         \
+        {"devices",                                                                                  \
+         WAIO_OPTION_TEXT,                                                                           \
+         &(CLI).devices,                                                                             \
+         "LIST",                                                                                     \
+         "GPUs of cuda, as 0,2 [all of a kind]",                                                     \
          0,                                                                                          \
          0},                                                                                         \
         {"threads", WAIO_OPTION_COUNT, &(CLI).threads, "N", "worker threads [all processors]", 1,    \

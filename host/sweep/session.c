@@ -10,7 +10,7 @@
 /* Activations of a batch should stay in a core's cache: this many bytes for the largest node's
  * input and output together, and never more than MAX_BATCH images. Measured, see README. */
 enum { CACHE_BYTES = 1 << 20, MAX_BATCH = 64 };
-/* Workers that keep a device busy: one's input goes up and another's is made while a third runs. */
+/* Workers that keep one device busy: one's input goes up and another's is made while a third runs. */
 enum { MOST_DEVICE_WORKERS = 4 };
 
 /* The folder that holds the data set: the one asked for, else the one that the build drew. */
@@ -206,8 +206,10 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     if (!s || !(s->arena = waio_arena_new()))
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
     s->options = *options;
-    if (options->backend->memory && options->threads > MOST_DEVICE_WORKERS)
-        s->options.threads = MOST_DEVICE_WORKERS;
+    if (options->backend->memory) {
+        int most = MOST_DEVICE_WORKERS * options->backend->memory->devices();
+        s->options.threads = options->threads < most ? options->threads : most;
+    }
     s->first_bits = -1;
     WAIO_TRY(st, waio_model_load(&s->model, model, &options->model_paths));
     WAIO_TRY(st, find_data_dir(&data_dir, options, dataset, s->arena));

@@ -9,6 +9,7 @@
 enum : size_t { HANDLE_BYTES = (size_t)1 << 16 };
 
 struct cublasContext {
+    int device;
     cudaStream_t stream;
     cublasMath_t math;
 };
@@ -28,7 +29,7 @@ cublasStatus_t cublasCreate(cublasHandle_t *handle)
         return code_of(call.fault);
     if (!double_hold(HANDLE_BYTES))
         return CUBLAS_STATUS_ALLOC_FAILED;
-    *handle = new cublasContext{NULL, CUBLAS_DEFAULT_MATH};
+    *handle = new cublasContext{double_current_device(), NULL, CUBLAS_DEFAULT_MATH};
     double_count_object(1);
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -39,8 +40,8 @@ cublasStatus_t cublasDestroy(cublasHandle_t handle)
 
     if (!handle)
         return CUBLAS_STATUS_NOT_INITIALIZED;
+    double_give_back(HANDLE_BYTES, handle->device);
     delete handle;
-    double_give_back(HANDLE_BYTES);
     double_count_object(-1);
     return code_of(call.fault);
 }

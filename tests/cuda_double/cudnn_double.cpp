@@ -7,6 +7,7 @@
 enum : size_t { HANDLE_BYTES = (size_t)1 << 16 };
 
 struct cudnnContext {
+    int device;
     cudaStream_t stream;
 };
 struct cudnnTensorStruct {
@@ -50,7 +51,7 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t *handle)
         return code_of(call.fault);
     if (!double_hold(HANDLE_BYTES))
         return CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
-    *handle = new cudnnContext{NULL};
+    *handle = new cudnnContext{double_current_device(), NULL};
     double_count_object(1);
     return CUDNN_STATUS_SUCCESS;
 }
@@ -59,8 +60,8 @@ cudnnStatus_t cudnnDestroy(cudnnHandle_t handle)
 {
     double_call call("cudnnDestroy");
 
+    double_give_back(HANDLE_BYTES, handle->device);
     delete handle;
-    double_give_back(HANDLE_BYTES);
     double_count_object(-1);
     return code_of(call.fault);
 }

@@ -12,8 +12,12 @@
  *                       this code of the runtime's; 700 and 719 stay. Of the libraries' functions 2
  *                       becomes their code for memory, others that for failed execution.
  *   WAIO_DOUBLE_TRACE   set: says which function the fault has met
- *   WAIO_DOUBLE_DEVICE  sm_75, sm_80, sm_86 (default), sm_120; none; nodriver; old (a driver
- * of 12.0) WAIO_DOUBLE_MEMORY  bytes that the device has
+ *   WAIO_DOUBLE_DEVICE  sm_75, sm_80, sm_86 (default), sm_120, or several with commas between them;
+ *                       none; nodriver; old (a driver of 12.0)
+ *   WAIO_DOUBLE_MEMORY  bytes that each device has
+ *
+ * A device's streams, events and memory are its own: work on one that names another's is refused,
+ * as where there is no access from peer to peer. An error that stays, stays on its device.
  *
  * A test finds `double_controls` through dlsym. */
 #ifndef WAIO_TESTS_DOUBLE_H
@@ -37,7 +41,8 @@ typedef struct double_table {
     long (*calls)(void); /* so far, that a fault could have met */
     /* Makes synchronisation wait for nothing: what forgetting it looks like. */
     void (*forget_synchronisation)(int on);
-    void (*limit_memory)(size_t bytes); /* of the device; 0: as the environment says */
+    void (*limit_memory)(size_t bytes); /* of each device; 0: as the environment says */
+    long (*launches)(int device);       /* kernels started there so far */
 } double_table;
 extern const double_table double_controls;
 

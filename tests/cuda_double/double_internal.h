@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <mutex>
+#include <string>
 
 #include "cuda_double/double.h"
 #include "cuda_emulation/emulator_internal.h"
@@ -31,17 +32,23 @@ class double_call
 int double_objects(void);
 /* An object (a stream, a handle, ...) has come or gone. */
 void double_count_object(int change);
-const char *double_device_name(void); /* WAIO_DOUBLE_DEVICE */
+enum { DOUBLE_DEVICES = 8 };
+/* Of device `number` in WAIO_DOUBLE_DEVICE; "" if there are fewer. */
+std::string double_device_name(int number);
+int double_current_device(void); /* of this thread */
+long double_launches(int device);
 
 /* ---- queue_double.cpp ---- */
 
 /* Work for `stream`, done when somebody waits for it. It may call double_fail. */
 void double_queue(cudaStream_t stream, std::function<void()> work);
-/* Runs all work of a stream; of all streams. */
+/* Runs all work of a stream; of all streams of a device. */
 void double_drain(cudaStream_t stream);
-void double_drain_all(void);
+void double_drain_all(int device);
+/* The device whose work runs now, else this thread's. */
+int double_device_at_work(void);
 bool double_stream_lives(cudaStream_t stream);
-/* An error that all later calls return. */
+/* An error that all later calls for the device at work return. */
 void double_fail(cudaError_t error);
 cudaError_t double_sticky(void);
 /* The end of an entry of the runtime: `error` as the caller gets it. */
@@ -52,11 +59,14 @@ cudaError_t double_result(cudaError_t error);
 /* While work runs, device memory can be read and written. */
 void double_open_memory(void);
 void double_close_memory(void);
-/* Whether the bytes are inside one live allocation of the device; work that finds them gone fails.
+/* Whether the bytes are inside one live allocation of the device at work; work that finds them gone
+ * fails.
  */
 bool double_device_range(const void *p, size_t bytes);
-/* Bytes of the device that a library's handle takes; false if there are not that many. */
+/* The device that an address belongs to; -1: it is no device memory. */
+int double_owner(const void *p);
+/* Bytes of this thread's device that a library's handle takes; false if there are not that many. */
 bool double_hold(size_t bytes);
-void double_give_back(size_t bytes);
+void double_give_back(size_t bytes, int device);
 
 #endif

@@ -57,10 +57,16 @@ void double_count_object(int change)
     objects += change;
 }
 
-const char *double_device_name(void)
+std::string double_device_name(int number)
 {
-    const char *name = getenv("WAIO_DOUBLE_DEVICE");
-    return name ? name : "sm_86";
+    const char *names = getenv("WAIO_DOUBLE_DEVICE");
+    std::string rest = names ? names : "sm_86";
+
+    while (number-- > 0) {
+        size_t comma = rest.find(',');
+        rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
+    }
+    return rest.substr(0, rest.find(','));
 }
 
 int double_objects(void)
@@ -69,4 +75,5 @@ int double_objects(void)
 }
 
 const double_table double_controls = {double_count_live, calls_so_far,
-                                      double_forget_synchronisation, double_limit_memory};
+                                      double_forget_synchronisation, double_limit_memory,
+                                      double_launches};

@@ -11,12 +11,41 @@
 enum : size_t { DEVICE_MEMORY = (size_t)448 << 20 }; /* less than the arena has */
 
 static std::map<const char *, size_t> pinned;
-static size_t pinned_bytes, held, device_bytes;
+static size_t pinned_bytes, held[DOUBLE_DEVICES], device_bytes[DOUBLE_DEVICES];
 static int open_depth;
+static thread_local int current; /* device */
+
+int double_current_device(void)
+{
+    return current;
+}
 
 void double_count_live(double_live *out)
 {
-    *out = {device_bytes + held, pinned_bytes, double_objects()};
+    *out = {0, pinned_bytes, double_objects()};
+    for (int i = 0; i < DOUBLE_DEVICES; i++)
+        out->device_bytes += device_bytes[i] + held[i];
+}
+
+/* ---- whose it is ---- */
+
+typedef struct allocated {
+    size_t bytes;
+    int device;
+} allocated;
+static std::map<const char *, allocated> sizes;
+
+int double_owner(const void *p)
+{
+    const char *at = static_cast<const char *>(p);
+
+    if (!arena_holds(p))
+        return -1;
+    auto next = sizes.upper_bound(at);
+    if (next == sizes.begin())
+        return -1;
+    --next;
+    return at <= next->first + next->second.bytes ? next->second.device : -1;
 }
 
 /* ---- who may touch it ---- */
@@ -43,7 +72,8 @@ void double_close_memory(void)
 
 bool double_device_range(const void *p, size_t bytes)
 {
-    if (bytes == 0 || (arena_holds(p) && arena_inside(p, bytes)))
+    if (bytes == 0 ||
+        (arena_holds(p) && arena_inside(p, bytes) && double_owner(p) == double_device_at_work()))
         return true;
     double_fail(cudaErrorIllegalAddress);
     return false;
@@ -80,18 +110,16 @@ static size_t device_size(void)
 
 bool double_hold(size_t bytes)
 {
-    if (device_bytes + held + bytes > device_size())
+    if (device_bytes[current] + held[current] + bytes > device_size())
         return false;
-    held += bytes;
+    held[current] += bytes;
     return true;
 }
 
-void double_give_back(size_t bytes)
+void double_give_back(size_t bytes, int device)
 {
-    held -= bytes;
+    held[device] -= bytes;
 }
-
-static std::map<const void *, size_t> sizes;
 
 cudaError_t cudaMalloc(void **pointer, size_t bytes)
 {
@@ -102,15 +130,15 @@ cudaError_t cudaMalloc(void **pointer, size_t bytes)
     *pointer = NULL;
     if (call.fault || double_sticky() || bytes == 0)
         return double_result((cudaError_t)call.fault);
-    if (device_bytes + held + bytes > device_size())
+    if (device_bytes[current] + held[current] + bytes > device_size())
         return double_result(cudaErrorMemoryAllocation);
     double_open_memory();
     *pointer = arena_allocate(bytes);
     double_close_memory();
     if (!*pointer)
         return double_result(cudaErrorMemoryAllocation);
-    device_bytes += bytes;
-    sizes[*pointer] = bytes;
+    device_bytes[current] += bytes;
+    sizes[static_cast<char *>(*pointer)] = {bytes, current};
     return double_result(cudaSuccess);
 }
 
@@ -131,12 +159,14 @@ cudaError_t cudaFree(void *pointer)
 
     if (!pointer)
         return double_result((cudaError_t)call.fault);
-    double_drain_all(); /* it waits for the device */
-    if (!arena_free(pointer))
+    auto found = sizes.find(static_cast<char *>(pointer));
+    if (found == sizes.end())
         return double_result(cudaErrorInvalidValue);
-    forget_pages(static_cast<char *>(pointer), sizes[pointer]);
-    device_bytes -= sizes[pointer];
-    sizes.erase(pointer);
+    double_drain_all(found->second.device); /* it waits for the device */
+    arena_free(pointer);
+    forget_pages(static_cast<char *>(pointer), found->second.bytes);
+    device_bytes[found->second.device] -= found->second.bytes;
+    sizes.erase(found);
     return double_result((cudaError_t)call.fault);
 }
 
@@ -162,7 +192,8 @@ cudaError_t cudaFreeHost(void *pointer)
 
     if (found == pinned.end())
         return double_result(cudaErrorInvalidValue);
-    double_drain_all();
+    for (int i = 0; i < DOUBLE_DEVICES; i++)
+        double_drain_all(i);
     pinned_bytes -= found->second;
     pinned.erase(found);
     free(pointer);
@@ -174,7 +205,7 @@ cudaError_t cudaMemGetInfo(size_t *unused, size_t *total)
     double_call call("cudaMemGetInfo");
 
     *total = device_size();
-    *unused = *total - device_bytes - held;
+    *unused = *total - device_bytes[current] - held[current];
     return double_result((cudaError_t)call.fault);
 }
 
@@ -340,7 +371,7 @@ typedef struct profile {
     int clock, memory_clock, bus_bits; /* kHz */
 } profile;
 
-static const profile *profile_now(void)
+static const profile *profile_of(int device)
 {
     static const profile profiles[] = {
         {"sm_75", 7, 5, 40, (size_t)64 << 10, 1590000, 5001000, 256},
@@ -350,7 +381,7 @@ static const profile *profile_now(void)
     };
 
     for (const profile &p : profiles)
-        if (strcmp(p.name, double_device_name()) == 0)
+        if (double_device_name(device) == p.name)
             return &p;
     return NULL;
 }
@@ -358,23 +389,24 @@ static const profile *profile_now(void)
 cudaError_t cudaGetDeviceCount(int *count)
 {
     double_call call("cudaGetDeviceCount");
-    const char *name = double_device_name();
+    const std::string name = double_device_name(0);
 
     if (call.fault)
         return double_result((cudaError_t)call.fault);
-    if (strcmp(name, "nodriver") == 0 || strcmp(name, "old") == 0)
+    if (name == "nodriver" || name == "old")
         return double_result(cudaErrorInsufficientDriver);
-    if (!profile_now())
+    if (!profile_of(0))
         return double_result(cudaErrorNoDevice);
-    *count = 1;
-    emulator_set_shared_limit(profile_now()->shared_bytes);
+    for (*count = 1; *count < DOUBLE_DEVICES && profile_of(*count);)
+        ++*count;
+    emulator_set_shared_limit(profile_of(0)->shared_bytes);
     return double_result(cudaSuccess);
 }
 
 cudaError_t cudaDriverGetVersion(int *version)
 {
-    const char *name = double_device_name();
-    *version = strcmp(name, "nodriver") == 0 ? 0 : strcmp(name, "old") == 0 ? 12000 : 13000;
+    const std::string name = double_device_name(0);
+    *version = name == "nodriver" ? 0 : name == "old" ? 12000 : 13000;
     return cudaSuccess;
 }
 
@@ -387,23 +419,24 @@ cudaError_t cudaRuntimeGetVersion(int *version)
 cudaError_t cudaSetDevice(int device)
 {
     double_call call("cudaSetDevice");
-    return double_result(call.fault    ? (cudaError_t)call.fault
-                         : device != 0 ? cudaErrorInvalidDevice
-                                       : cudaSuccess);
+    if (call.fault || device < 0 || device >= DOUBLE_DEVICES || !profile_of(device))
+        return double_result(call.fault ? (cudaError_t)call.fault : cudaErrorInvalidDevice);
+    current = device;
+    return double_result(cudaSuccess);
 }
 
 cudaError_t cudaGetDevice(int *device)
 {
-    *device = 0;
+    *device = current;
     return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device)
 {
     double_call call("cudaGetDeviceProperties");
-    const profile *p = profile_now();
+    const profile *p = device < 0 ? NULL : profile_of(device);
 
-    if (call.fault || device != 0 || !p)
+    if (call.fault || !p)
         return double_result(call.fault ? (cudaError_t)call.fault : cudaErrorInvalidDevice);
     memset(properties, 0, sizeof *properties);
     snprintf(properties->name, sizeof properties->name, "device double");
@@ -417,9 +450,9 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
 cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device)
 {
     double_call call("cudaDeviceGetAttribute");
-    const profile *p = profile_now();
+    const profile *p = device < 0 ? NULL : profile_of(device);
 
-    if (call.fault || device != 0 || !p)
+    if (call.fault || !p)
         return double_result(call.fault ? (cudaError_t)call.fault : cudaErrorInvalidDevice);
     *value = attribute == cudaDevAttrComputeCapabilityMajor         ? p->major
              : attribute == cudaDevAttrComputeCapabilityMinor       ? p->minor

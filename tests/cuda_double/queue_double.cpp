@@ -12,11 +12,13 @@ typedef struct piece {
 } piece;
 
 struct CUstream_st {
+    int device;
     bool blocking; /* waits for the legacy stream, and that one for it */
     std::deque<piece> queue;
 };
 
 struct CUevent_st {
+    int device;
     cudaStream_t stream; /* where it was recorded; NULL and ticket 0: never */
     unsigned long ticket;
     bool timing;
@@ -25,33 +27,57 @@ struct CUevent_st {
 
 static std::vector<cudaStream_t> streams;
 static std::vector<cudaEvent_t> events;
-static CUstream_st legacy;
+static CUstream_st legacy[DOUBLE_DEVICES];
 static unsigned long tickets, pieces_done;
-static cudaError_t last, sticky;
+static cudaError_t last, sticky[DOUBLE_DEVICES];
+static long launches[DOUBLE_DEVICES];
+static int at_work = -1; /* the device whose work runs */
 static bool forgets;
 
+/* The legacy stream is that of this thread's device. */
 static cudaStream_t real(cudaStream_t stream)
 {
-    return stream ? stream : &legacy;
+    if (stream)
+        return stream;
+    cudaStream_t own = &legacy[double_current_device()];
+    own->device = double_current_device();
+    return own;
+}
+
+static bool is_legacy(cudaStream_t stream)
+{
+    return stream >= legacy && stream < legacy + DOUBLE_DEVICES;
+}
+
+int double_device_at_work(void)
+{
+    return at_work >= 0 ? at_work : double_current_device();
+}
+
+long double_launches(int device)
+{
+    return launches[device];
 }
 
 /* ---- errors ---- */
 
 void double_fail(cudaError_t error)
 {
-    if (!sticky)
-        sticky = error;
+    cudaError_t *own = &sticky[double_device_at_work()];
+
+    if (!*own)
+        *own = error;
 }
 
 cudaError_t double_sticky(void)
 {
-    return sticky;
+    return sticky[double_device_at_work()];
 }
 
 cudaError_t double_result(cudaError_t error)
 {
-    if (sticky)
-        error = sticky;
+    if (double_sticky())
+        error = double_sticky();
     if (error)
         last = error;
     return error;
@@ -64,17 +90,20 @@ static void run_until(cudaStream_t stream, unsigned long ticket);
 static void run_front(cudaStream_t stream)
 {
     piece p = stream->queue.front();
+    int before = at_work;
 
     stream->queue.pop_front();
-    if (stream == &legacy) {
+    if (is_legacy(stream)) {
         for (cudaStream_t other : streams)
-            if (other->blocking)
+            if (other->blocking && other->device == stream->device)
                 run_until(other, p.ticket);
     } else if (stream->blocking) {
-        run_until(&legacy, p.ticket);
+        run_until(&legacy[stream->device], p.ticket);
     }
-    if (!sticky)
+    at_work = stream->device;
+    if (!double_sticky())
         p.work();
+    at_work = before;
     pieces_done++;
 }
 
@@ -96,12 +125,13 @@ void double_drain(cudaStream_t stream)
     double_close_memory();
 }
 
-void double_drain_all(void)
+void double_drain_all(int device)
 {
     double_open_memory();
-    run_until(&legacy, tickets);
+    run_until(&legacy[device], tickets);
     for (size_t i = 0; i < streams.size(); i++)
-        run_until(streams[i], tickets);
+        if (streams[i]->device == device)
+            run_until(streams[i], tickets);
     double_close_memory();
 }
 
@@ -126,9 +156,9 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
 {
     double_call call("cudaStreamCreateWithFlags");
 
-    if (call.fault || sticky)
+    if (call.fault || double_sticky())
         return double_result((cudaError_t)call.fault);
-    *stream = new CUstream_st{!(flags & cudaStreamNonBlocking), {}};
+    *stream = new CUstream_st{double_current_device(), !(flags & cudaStreamNonBlocking), {}};
     streams.push_back(*stream);
     double_count_object(1);
     return double_result(cudaSuccess);
@@ -168,7 +198,7 @@ cudaError_t cudaDeviceSynchronize(void)
 
     if (call.fault)
         return double_result((cudaError_t)call.fault);
-    double_drain_all();
+    double_drain_all(double_current_device());
     return double_result(cudaSuccess);
 }
 
@@ -184,7 +214,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
         cudaStream_t where = event->stream;
         unsigned long ticket = event->ticket;
         double_queue(stream, [where, ticket] {
-            if (double_stream_lives(where == &legacy ? NULL : where))
+            if (double_stream_lives(is_legacy(where) ? NULL : where))
                 run_until(where, ticket);
         });
     }
@@ -205,9 +235,9 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags)
 {
     double_call call("cudaEventCreateWithFlags");
 
-    if (call.fault || sticky)
+    if (call.fault || double_sticky())
         return double_result((cudaError_t)call.fault);
-    *event = new CUevent_st{NULL, 0, !(flags & cudaEventDisableTiming), 0};
+    *event = new CUevent_st{double_current_device(), NULL, 0, !(flags & cudaEventDisableTiming), 0};
     events.push_back(*event);
     double_count_object(1);
     return double_result(cudaSuccess);
@@ -233,7 +263,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 
     if (call.fault)
         return double_result((cudaError_t)call.fault);
-    if (!event_lives(event) || !double_stream_lives(stream))
+    if (!event_lives(event) || !double_stream_lives(stream) ||
+        event->device != real(stream)->device)
         return double_result(cudaErrorInvalidResourceHandle);
     double_queue(stream, [event] {
         if (event_lives(event))
@@ -309,6 +340,20 @@ static launch_arguments copy_arguments(const void *function, void **args)
     return copy;
 }
 
+/* Whether one of the words of the arguments is an address in another device's memory. */
+static bool names_foreign_memory(const launch_arguments *copy)
+{
+    for (const std::vector<char> &value : copy->value)
+        for (size_t i = 0; i + sizeof(void *) <= value.size(); i += sizeof(void *)) {
+            const void *word;
+            memcpy(&word, value.data() + i, sizeof word);
+            int owner = double_owner(word);
+            if (owner >= 0 && owner != double_current_device())
+                return true;
+        }
+    return false;
+}
+
 static void run_kernel(const void *function, launch_arguments *copy, const launch_shape *shape)
 {
     std::vector<void *> pointers;
@@ -326,14 +371,19 @@ cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 block, void *
     double_call call("cudaLaunchKernel");
     launch_shape shape = {grid, block, shared_bytes};
 
-    if (call.fault || sticky)
+    if (call.fault || double_sticky())
         return double_result((cudaError_t)call.fault);
-    if (!double_stream_lives(stream))
+    if (!double_stream_lives(stream) || real(stream)->device != double_current_device())
         return double_result(cudaErrorInvalidResourceHandle);
     cudaError_t error = launch_check(function, &shape);
     if (error)
         return double_result(error);
     launch_arguments copy = copy_arguments(function, args);
+    if (names_foreign_memory(&copy)) {
+        double_fail(cudaErrorIllegalAddress);
+        return double_result(cudaSuccess);
+    }
+    launches[double_current_device()]++;
     double_queue(stream,
                  [function, copy, shape]() mutable { run_kernel(function, &copy, &shape); });
     return double_result(cudaSuccess);
@@ -354,7 +404,9 @@ cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute at
 
 void emulator_reset(void)
 {
-    last = sticky = cudaSuccess;
+    last = cudaSuccess;
+    for (cudaError_t &error : sticky)
+        error = cudaSuccess;
     emulator_set_message("%s", "");
 }
 
@@ -366,7 +418,7 @@ cudaError_t cudaPeekAtLastError(void)
 cudaError_t cudaGetLastError(void)
 {
     cudaError_t error = last;
-    last = sticky;
+    last = double_sticky();
     return error;
 }
 

@@ -45,6 +45,22 @@ none|cuda: no NVIDIA GPU is visible
 END
 unset WAIO_DOUBLE_DEVICE
 
+# Several devices, and which of them.
+eval_few() {
+  "$WAIO" eval model=shapes_resnet8 data=shapes w=8 a=8 i=8 o=8 images=2 calib=2 "$@"
+}
+export WAIO_DOUBLE_DEVICE=sm_86,sm_86,sm_75
+check "info, all of a kind" 0 "2 x device double, sm_86" "$WAIO" info
+check "a list" 0 "" eval_few --backend cuda --devices 1,0
+check "a device of another kind alone" 0 "" eval_few --backend cuda --devices 2
+check "two kinds" 2 "cuda: device 2 (device double, sm_75" eval_few --backend cuda --devices 0,2
+for list in 3 0,0 a , 0, 0,,1 -1 0x1 0,1,2,3 99999999999; do
+  check "devices $list" 2 "cuda: devices $list: expected different numbers from 0 to 2" \
+    eval_few --backend cuda --devices "$list"
+done
+check "devices of cpu" 2 "--devices goes with the backend cuda" eval_few --backend cpu --devices 0
+unset WAIO_DOUBLE_DEVICE
+
 export WAIO_DOUBLE_FAULT=cudaGetDeviceCount:1:999
 check "an unknown error" 0 "cuda: no device can be used: unknown error (code 999); using cpu" infer
 unset WAIO_DOUBLE_FAULT

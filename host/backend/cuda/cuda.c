@@ -99,7 +99,17 @@ static waio_status cuda_pack(const waio_kernel *kernel, void **packed, size_t *b
 
 static waio_status cuda_run(const waio_kernel *kernel, const waio_kernel_args *args)
 {
-    waio_status st = kernel->run(kernel, args);
+    const void *input[WAIO_MAX_INPUTS];
+    waio_kernel_args here = *args;
+    waio_status st = waio_cuda_use(waio_cuda_space_device(args->space));
+
+    for (int i = 0; i < kernel->node->input_count; i++) /* constants are handles */
+        input[i] = waio_value_is_const(kernel->graph, kernel->node->input[i])
+                       ? waio_cuda_placed(args->space, args->input[i])
+                       : args->input[i];
+    here.input = input;
+    if (st == WAIO_OK)
+        st = kernel->run(kernel, &here);
     return st == WAIO_OK ? st : waio_error_context(st, "node \"%s\"", kernel->node->name);
 }
 

@@ -57,9 +57,17 @@ typedef struct waio_cuda_gpu {
     char text[192]; /* "NVIDIA GeForce RTX 3080, sm_86, 68 multiprocessors, 9.8 GiB" */
 } waio_cuda_gpu;
 
-/* The device in use; NULL before it was started. */
+enum { WAIO_CUDA_MOST_DEVICES = 16 };
+
+/* The devices in use, which are all of one kind; NULL before they were started. */
 const waio_cuda_gpu *waio_cuda_gpu_now(void);
-waio_status waio_cuda_start(void);
+/* `list`: "0,2", or NULL for all that are like the first. */
+waio_status waio_cuda_start(const char *list);
+int waio_cuda_devices(void);
+/* Makes device `index` of those in use the one that this thread's calls go to. */
+waio_status waio_cuda_use(int index);
+/* " on device 2" where there are several, else "". */
+const char *waio_cuda_device_suffix(char text[24]);
 /* A handle for questions about shapes, made at its first use. */
 waio_status waio_cuda_shape_handle(cudnnHandle_t *out);
 /* Gives back what this file holds, for tests that count memory. */
@@ -69,6 +77,7 @@ void waio_cuda_stop(void);
 
 extern const waio_backend_memory waio_cuda_memory;
 cudaStream_t waio_cuda_stream(const waio_space *space);
+int waio_cuda_space_device(const waio_space *space); /* among those in use */
 /* Words of the device that kernels set where a sum does not fit its accumulator; seen by the next
  * download, which then fails as the reference does. */
 unsigned *waio_cuda_overflow_flags(const waio_space *space);
@@ -76,9 +85,11 @@ int *waio_cuda_lost_flag(const waio_space *space);
 /* The space's handles on its stream, TF32 off; made at their first use. */
 waio_status waio_cuda_blas(cublasHandle_t *out, waio_space *space);
 waio_status waio_cuda_dnn(cudnnHandle_t *out, waio_space *space);
-/* Device memory with a copy of `bytes` bytes, complete when this returns; freed with
- * waio_cuda_release. */
+/* A constant: `bytes` bytes in the memory of every device, complete when this returns; freed with
+ * waio_cuda_release. What it gives is a handle: waio_cuda_placed says where the copy of a space's
+ * device lies. */
 waio_status waio_cuda_place(void **placed, const void *src, size_t bytes);
+const void *waio_cuda_placed(const waio_space *space, const void *placed);
 void waio_cuda_release(void *placed);
 
 /* ---- kernels ---- */
@@ -93,7 +104,8 @@ struct waio_kernel {
     waio_status (*pack)(const waio_kernel *kernel, void **packed, size_t *bytes,
                         const void *weight);
     size_t scratch_bytes;
-    void *state; /* of the kernel's own file, NULL or freed by: */
+    void
+        *state; /* of the kernel's own file, NULL or freed by `destroy`; may be a handle of place */
     void (*destroy)(void *state);
 };
 

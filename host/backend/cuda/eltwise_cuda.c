@@ -95,8 +95,8 @@ static waio_status run_logistic(const waio_kernel *kernel, const waio_kernel_arg
 
     if (waio_cuda_gives_codes(kernel)) {
         int bytes = waio_cuda_output_params(kernel).bytes;
-        CUDA_TRY(st, waio_cuda_look_up_q(args->output, args->input[0], count, bytes, kernel->state,
-                                         stream));
+        CUDA_TRY(st, waio_cuda_look_up_q(args->output, args->input[0], count, bytes,
+                                         waio_cuda_placed(args->space, kernel->state), stream));
     } else {
         waio_cuda_finish finish = waio_cuda_finish_of(kernel, args);
         CUDA_TRY(st, waio_cuda_logistic_f32(args->output, args->input[0], count, &finish, stream));

@@ -18,28 +18,33 @@ static int name_length(const char *call)
 waio_status waio_cuda_failed(cudaError_t error, const char *call, const char *file, int line)
 {
     waio_status st = error == cudaErrorMemoryAllocation ? WAIO_ENOMEM : WAIO_EINTERNAL;
+    char device[24];
 
     (void)cudaGetLastError(); /* one that does not stick is over with this message */
-    return waio_error(st, "cuda: %.*s: %s (code %d, %s:%d)", name_length(call), call,
-                      cudaGetErrorString(error), (int)error, last_part(file), line);
+    return waio_error(st, "cuda: %.*s%s: %s (code %d, %s:%d)", name_length(call), call,
+                      waio_cuda_device_suffix(device), cudaGetErrorString(error), (int)error,
+                      last_part(file), line);
 }
 
 waio_status waio_cublas_failed(cublasStatus_t error, const char *call, const char *file, int line)
 {
     waio_status st = error == CUBLAS_STATUS_ALLOC_FAILED ? WAIO_ENOMEM : WAIO_EINTERNAL;
+    char device[24];
 
     (void)cudaGetLastError();
-    return waio_error(st, "cuda: %.*s: %s (code %d, %s:%d)", name_length(call), call,
-                      cublasGetStatusString(error), (int)error, last_part(file), line);
+    return waio_error(st, "cuda: %.*s%s: %s (code %d, %s:%d)", name_length(call), call,
+                      waio_cuda_device_suffix(device), cublasGetStatusString(error), (int)error,
+                      last_part(file), line);
 }
 
 waio_status waio_cudnn_failed(cudnnStatus_t error, const char *call, const char *file, int line)
 {
     bool memory = error == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
                   error == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
+    char device[24];
 
     (void)cudaGetLastError();
-    return waio_error(memory ? WAIO_ENOMEM : WAIO_EINTERNAL, "cuda: %.*s: %s (code %d, %s:%d)",
-                      name_length(call), call, cudnnGetErrorString(error), (int)error,
-                      last_part(file), line);
+    return waio_error(memory ? WAIO_ENOMEM : WAIO_EINTERNAL, "cuda: %.*s%s: %s (code %d, %s:%d)",
+                      name_length(call), call, waio_cuda_device_suffix(device),
+                      cudnnGetErrorString(error), (int)error, last_part(file), line);
 }

@@ -3,11 +3,13 @@
  * of the device, so that the host fills one, the bus carries one and the kernels read one. */
 #include "backend/cuda/cuda.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { BUFFERS = 2, ALIGNMENT = 256, FLAGS = 2 };
 
 struct waio_space {
+    int on; /* the device, among those in use */
     cudaStream_t work, way_up;
     unsigned char *memory; /* activations, then scratch, the input buffers, the flags */
     int *flags, *seen;     /* on the device, in pinned memory */
@@ -26,10 +28,27 @@ static size_t rounded(size_t bytes)
 
 /* ---- opening and closing ---- */
 
+/* Spaces on each device: a new one goes where there are fewest, so that a pass's workers, each with
+ * its space, are spread evenly. */
+static atomic_int spaces_on[WAIO_CUDA_MOST_DEVICES];
+
+static int take_device(void)
+{
+    int least = 0;
+
+    for (int i = 1; i < waio_cuda_devices(); i++)
+        if (atomic_load(&spaces_on[i]) < atomic_load(&spaces_on[least]))
+            least = i;
+    atomic_fetch_add(&spaces_on[least], 1);
+    return least;
+}
+
 static void space_close(waio_space *space)
 {
     if (!space)
         return;
+    (void)waio_cuda_use(space->on);
+    atomic_fetch_sub(&spaces_on[space->on], 1);
     /* What fails here has failed before and was reported, or is the driver going away. */
     if (space->way_up)
         (void)cudaStreamSynchronize(space->way_up);
@@ -103,6 +122,8 @@ static waio_status space_open(waio_space **out, const waio_space_plan *plan)
 
     if (!space)
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    space->on = take_device();
+    WAIO_TRY(st, waio_cuda_use(space->on));
     space->scratch_at = activations;
     space->input_bytes = plan->input;
     CUDA_TRY(st, cudaStreamCreateWithFlags(&space->work, cudaStreamNonBlocking));
@@ -195,6 +216,7 @@ static waio_status space_send_input(waio_space *space, void *dst)
     waio_status st = WAIO_OK;
     int i = space->next;
 
+    WAIO_TRY(st, waio_cuda_use(space->on));
     CUDA_TRY(st, cudaStreamWaitEvent(space->way_up, space->read[i], 0));
     CUDA_TRY(st, cudaMemcpyAsync(space->device[i], space->host[i], space->input_bytes,
                                  cudaMemcpyHostToDevice, space->way_up));
@@ -213,6 +235,7 @@ static waio_status space_upload(waio_space *space, void *dst, const void *src, s
 {
     waio_status st = WAIO_OK;
 
+    WAIO_TRY(st, waio_cuda_use(space->on));
     /* From pageable memory: the runtime has taken its copy when this returns. */
     CUDA_TRY(st, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, space->work));
 done:
@@ -223,6 +246,7 @@ static waio_status space_download(waio_space *space, void *dst, const void *src,
 {
     waio_status st = WAIO_OK;
 
+    WAIO_TRY(st, waio_cuda_use(space->on));
     CUDA_TRY(st, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, space->work));
     CUDA_TRY(st, cudaMemcpyAsync(space->seen, space->flags, FLAGS * sizeof(int),
                                  cudaMemcpyDeviceToHost, space->work));
@@ -241,6 +265,7 @@ static waio_status space_fake_quantize(waio_space *space, float *data, size_t co
     waio_status st = WAIO_OK;
     waio_cuda_grid grid = {.fq = fq, .rounding = rounding};
 
+    WAIO_TRY(st, waio_cuda_use(space->on));
     CUDA_TRY(st, waio_cuda_fake_quantize(data, data, count, grid, space->work));
 done:
     return st;
@@ -248,28 +273,60 @@ done:
 
 /* ---- constants ---- */
 
-waio_status waio_cuda_place(void **placed, const void *src, size_t bytes)
+/* What a handle is. */
+typedef struct placed_constant {
+    void *at[WAIO_CUDA_MOST_DEVICES];
+} placed_constant;
+
+static waio_status place_here(void **at, const void *src, size_t bytes)
 {
     waio_status st = WAIO_OK;
-    void *memory = NULL;
 
-    CUDA_TRY(st, cudaMalloc(&memory, bytes ? bytes : 1));
-    CUDA_TRY(st, cudaMemcpy(memory, src, bytes, cudaMemcpyHostToDevice));
+    CUDA_TRY(st, cudaMalloc(at, bytes ? bytes : 1));
+    CUDA_TRY(st, cudaMemcpy(*at, src, bytes, cudaMemcpyHostToDevice));
     /* That call may end before the last bytes have arrived, and the spaces' streams do not wait for
      * the one that it used. */
     CUDA_TRY(st, cudaStreamSynchronize(NULL));
-    *placed = memory;
-    memory = NULL;
 done:
-    if (memory)
-        (void)cudaFree(memory);
     return st;
+}
+
+waio_status waio_cuda_place(void **placed, const void *src, size_t bytes)
+{
+    waio_status st = WAIO_OK;
+    placed_constant *constant = calloc(1, sizeof *constant);
+
+    if (!constant)
+        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    for (int i = 0; i < waio_cuda_devices(); i++) {
+        WAIO_TRY(st, waio_cuda_use(i));
+        WAIO_TRY(st, place_here(&constant->at[i], src, bytes));
+    }
+    *placed = constant;
+    constant = NULL;
+done:
+    waio_cuda_release(constant);
+    return st;
+}
+
+const void *waio_cuda_placed(const waio_space *space, const void *placed)
+{
+    return ((const placed_constant *)placed)->at[space->on];
 }
 
 void waio_cuda_release(void *placed)
 {
-    if (placed && cudaFree(placed) != cudaSuccess)
-        (void)cudaGetLastError();
+    placed_constant *constant = placed;
+
+    for (int i = 0; constant && i < WAIO_CUDA_MOST_DEVICES; i++)
+        if (constant->at[i] && cudaFree(constant->at[i]) != cudaSuccess)
+            (void)cudaGetLastError();
+    free(constant);
+}
+
+int waio_cuda_space_device(const waio_space *space)
+{
+    return space->on;
 }
 
 const waio_backend_memory waio_cuda_memory = {
@@ -283,4 +340,5 @@ const waio_backend_memory waio_cuda_memory = {
     .download = space_download,
     .fake_quantize = space_fake_quantize,
     .place = waio_cuda_place,
+    .devices = waio_cuda_devices,
 };

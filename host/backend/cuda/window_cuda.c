@@ -131,7 +131,8 @@ static waio_status run_softmax(const waio_kernel *kernel, const waio_kernel_args
         waio_cuda_params params[2] = {waio_cuda_input_params(kernel, 0),
                                       waio_cuda_output_params(kernel)};
         CUDA_TRY(st, waio_cuda_softmax_q(args->output, args->input[0], rows, width, params,
-                                         kernel->graph->requant, kernel->state,
+                                         kernel->graph->requant,
+                                         waio_cuda_placed(args->space, kernel->state),
                                          waio_cuda_lost_flag(args->space), stream));
     } else {
         waio_cuda_finish finish = waio_cuda_finish_of(kernel, args);
