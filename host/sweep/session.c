@@ -10,7 +10,8 @@
 /* Activations of a batch should stay in a core's cache: this many bytes for the largest node's
  * input and output together, and never more than MAX_BATCH images. Measured, see README. */
 enum { CACHE_BYTES = 1 << 20, MAX_BATCH = 64 };
-/* Workers that keep one device busy: one's input goes up and another's is made while a third runs. */
+/* Workers that keep one device busy: one's input goes up and another's is made while a third runs.
+ */
 enum { MOST_DEVICE_WORKERS = 4 };
 
 /* The folder that holds the data set: the one asked for, else the one that the build drew. */
