@@ -346,6 +346,9 @@ typedef enum waio_cuda_tile {
     WAIO_CUDA_TILE_256X128 /* from sm_80 on */
 } waio_cuda_tile;
 
+/* Raised whenever the speed of a tile may have changed: measured choices are kept for a version. */
+enum { WAIO_CUDA_KERNELS_VERSION = 1 };
+
 /* Bits of `flags`. OVERFLOW: a sum was too large for the 32 bits (or, with sums_64, the 2^47) that
  * its rule takes: the output is wrong, and ref refuses such an input. */
 enum { WAIO_CUDA_FLAG_OVERFLOW = 1 };

@@ -14,11 +14,11 @@ typedef struct loaded {
 } loaded;
 
 static loaded cuda;
-static const char *chosen_devices;
+static waio_plugin_options chosen;
 
-void waio_plugin_cuda_choose(const char *devices)
+void waio_plugin_cuda_choose(waio_plugin_options options)
 {
-    chosen_devices = devices;
+    chosen = options;
 }
 
 /* ---- where it is ---- */
@@ -90,7 +90,7 @@ static waio_status load(void)
         WAIO_FAIL(st, WAIO_EUNSUPPORTED, "cuda: %s", dlerror());
     const waio_plugin *plugin = dlsym(object, WAIO_PLUGIN_SYMBOL);
     WAIO_TRY(st, fits(plugin, path));
-    WAIO_TRY(st, plugin->start(chosen_devices));
+    WAIO_TRY(st, plugin->start(&chosen));
     cuda.plugin = plugin;
 done:
     return st; /* the object stays open: its libraries do not like to go */

@@ -10,15 +10,20 @@
 /* Raised with every change of the structs in backend.h, graph.h or here. */
 enum { WAIO_PLUGIN_INTERFACE = 2 };
 
+/* What it is started with. */
+typedef struct waio_plugin_options {
+    const char *devices; /* "0,1"; NULL: all that are like the first */
+    bool autotune;       /* tiles by measurement, kept in a file of the user's cache */
+} waio_plugin_options;
+
 /* What the object exports, under the name WAIO_PLUGIN_SYMBOL. */
 typedef struct waio_plugin {
     int interface;                     /* WAIO_PLUGIN_INTERFACE of its build */
     size_t backend_bytes, graph_bytes; /* sizeof of the structs, to be sure */
     const waio_backend *backend;
-    /* Looks for devices: those of the list ("0,1"), or with NULL all that are like the first.
-     * WAIO_EUNSUPPORTED with one line, "cuda: ...", if there is none that can
+    /* Looks for devices. WAIO_EUNSUPPORTED with one line, "cuda: ...", if there is none that can
      * be used. Afterwards `device` tells its name and memory. */
-    waio_status (*start)(const char *devices);
+    waio_status (*start)(const waio_plugin_options *options);
     const char *(*device)(void);
     void (*stop)(void); /* gives back what is left when no program is; a test counts memory then */
     /* Times kernels on the device in use; each row as soon as it is there. */
@@ -31,8 +36,8 @@ typedef struct waio_plugin {
  * the program or in ../lib/waio/; the latter two are only opened where an NVIDIA driver is. Not
  * thread-safe. */
 waio_status waio_plugin_cuda(const waio_backend **out);
-/* Which devices it takes, before it is loaded; a static text, NULL: all that are like the first. */
-void waio_plugin_cuda_choose(const char *devices);
+/* What it will be started with, said before it is loaded; texts are not copied. */
+void waio_plugin_cuda_choose(waio_plugin_options options);
 /* Whether there is such an object to load. */
 bool waio_plugin_cuda_built(void);
 /* Times its kernels; the same error if it cannot run. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/binding.h"
+#include "backend/plugin.h"
 #include "cli/bench_kernels.h"
 #include "cli/options.h"
 #include "models/models.h"
@@ -307,6 +308,7 @@ int waio_cmd_bench(int argc, char **argv)
     if (args.count == 0)
         WAIO_FAIL(st, WAIO_EUSAGE, "a MODEL is missing (or --kernels)");
     request.batch = request.batch ? request.batch : 16;
+    waio_plugin_cuda_choose((waio_plugin_options){.autotune = true});
     WAIO_TRY(st, waio_backend_find(&backend, backend_name));
     waio_model_paths paths = {NULL, models_dir};
     WAIO_TRY(st, waio_model_load(&model, args.item[0], &paths));

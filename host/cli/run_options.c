@@ -23,7 +23,8 @@ waio_status waio_cli_run_apply(waio_run_options *options, const waio_cli_run *cl
     options->batch = cli->batch;
     options->memory = cli->memory;
     waio_backend_be_quiet(cli->quiet);
-    waio_plugin_cuda_choose(cli->devices);
+    waio_plugin_cuda_choose(
+        (waio_plugin_options){.devices = cli->devices, .autotune = !cli->no_autotune});
     WAIO_TRY(st, waio_backend_find(&options->backend, cli->backend));
     if (cli->devices && !options->backend->memory)
         WAIO_FAIL(st, WAIO_EUSAGE, "--devices goes with the backend cuda; this is %s",

@@ -9,7 +9,7 @@
 typedef struct waio_cli_run {
     const char *data, *models, *backend, *devices;
     int64_t threads, batch, memory;
-    bool quiet;
+    bool quiet, no_autotune;
 } waio_cli_run;
 
 /* Defaults: all processors, 2 GiB. */
@@ -32,6 +32,13 @@ void waio_cli_run_init(waio_cli_run *cli);
          &(CLI).devices,                                                                             \
          "LIST",                                                                                     \
          "GPUs of cuda, as 0,2 [all of a kind]",                                                     \
+         0,                                                                                          \
+         0},                                                                                         \
+        {"no-autotune",                                                                              \
+         WAIO_OPTION_FLAG,                                                                           \
+         &(CLI).no_autotune,                                                                         \
+         NULL,                                                                                       \
+         "cuda: tiles by rule, none timed",                                                          \
          0,                                                                                          \
          0},                                                                                         \
         {"threads", WAIO_OPTION_COUNT, &(CLI).threads, "N", "worker threads [all processors]", 1,    \

@@ -58,7 +58,7 @@ static void test_sizes(uint32_t *seed)
     unsigned number = 0;
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (int tile = 0; tile < 3; tile++) {
+        for (int tile = 0; tile <= 3; tile++) {
             layer_case k = matrix_case(sizes[i][0], sizes[i][1], sizes[i][2]);
             vary(&k, number++);
             k.tile = (waio_cuda_tile)tile;

@@ -5,6 +5,7 @@
  *   - The host cannot read device memory; only running work can. New memory holds 0xFF.
  *   - Copies check direction, bounds, liveness. Pageable sources are read at the call, pinned ones
  *     when the copy runs.
+ *   - Events get their times from a counter of pieces of work, kernels by their blocks.
  *   - It refuses what the libraries refuse. A kernel that was stopped leaves an error that stays.
  *
  * From the environment, read once:

@@ -22,7 +22,7 @@ struct CUevent_st {
     cudaStream_t stream; /* where it was recorded; NULL and ticket 0: never */
     unsigned long ticket;
     bool timing;
-    double milliseconds; /* when it was reached, by a counter of pieces */
+    double milliseconds; /* when it was reached, by a counter of pieces and blocks */
 };
 
 static std::vector<cudaStream_t> streams;
@@ -361,6 +361,7 @@ static void run_kernel(const void *function, launch_arguments *copy, const launc
     for (std::vector<char> &value : copy->value)
         pointers.push_back(value.data());
     pointers.push_back(NULL);
+    pieces_done += (unsigned long)shape->grid.x * shape->grid.y * shape->grid.z;
     if (!launch_run(function, pointers.data(), shape))
         double_fail(cudaErrorLaunchFailure);
 }

@@ -23,7 +23,7 @@ infer() {
   "$WAIO" infer shapes_resnet8 --input "$work/in.f32" --output "$work/out.f32" "$@"
 }
 
-export WAIO_CUDA_PLUGIN=$WAIO_DOUBLE
+export WAIO_CUDA_PLUGIN=$WAIO_DOUBLE XDG_CACHE_HOME=$work/cache
 check "info, a device" 0 "device double, sm_86, 68 multiprocessors" "$WAIO" info
 check "info, auto" 0 "backends (auto takes cuda)" "$WAIO" info
 check "cuda" 0 "" infer --backend cuda
@@ -47,7 +47,7 @@ unset WAIO_DOUBLE_DEVICE
 
 # Several devices, and which of them.
 eval_few() {
-  "$WAIO" eval model=shapes_resnet8 data=shapes w=8 a=8 i=8 o=8 images=2 calib=2 "$@"
+  "$WAIO" eval model=shapes_resnet8 data=shapes w=8 a=8 i=8 o=8 images=2 calib=2 --batch 2 "$@"
 }
 export WAIO_DOUBLE_DEVICE=sm_86,sm_86,sm_75
 check "info, all of a kind" 0 "2 x device double, sm_86" "$WAIO" info

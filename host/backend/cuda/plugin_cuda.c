@@ -2,11 +2,18 @@
 #include "backend/plugin.h"
 
 #include "backend/cuda/bench_cuda.h"
+#include "backend/cuda/tune_cuda.h"
 
 static const char *device_text(void)
 {
     const waio_cuda_gpu *device = waio_cuda_gpu_now();
     return device ? device->text : NULL;
+}
+
+static waio_status start(const waio_plugin_options *options)
+{
+    waio_cuda_tune_start(options->autotune);
+    return waio_cuda_start(options->devices);
 }
 
 extern const waio_plugin waio_cuda_plugin; /* named by WAIO_PLUGIN_SYMBOL */
@@ -15,7 +22,7 @@ const waio_plugin waio_cuda_plugin = {
     .backend_bytes = sizeof(waio_backend),
     .graph_bytes = sizeof(waio_graph),
     .backend = &waio_backend_cuda,
-    .start = waio_cuda_start,
+    .start = start,
     .stop = waio_cuda_stop,
     .device = device_text,
     .bench = waio_cuda_bench,

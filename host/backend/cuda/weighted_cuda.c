@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "backend/cuda/tune_cuda.h"
 #include "backend/ref/refq.h"
 
 enum { ALIGNMENT = 256 };
@@ -17,6 +18,7 @@ typedef struct weighted {
     waio_cuda_arrangement arrangement;
     size_t arranged_bytes;
     bool sums_64;
+    waio_cuda_tile tile;
 } weighted;
 
 static size_t rounded(size_t bytes)
@@ -208,7 +210,7 @@ static waio_status run_weighted(const waio_kernel *kernel, const waio_kernel_arg
                              .flags = waio_cuda_overflow_flags(args->space),
                              .workspace = works ? scratch + rounded(k->arranged_bytes) : NULL,
                              .device = {gpu->processors, 100 * gpu->major + 10 * gpu->minor},
-                             .tile = WAIO_CUDA_TILE_AUTO};
+                             .tile = k->tile};
     WAIO_TRY(st, launch(kernel, &layer, stream));
 done:
     return st;
@@ -258,6 +260,8 @@ waio_status waio_cuda_create_weighted(waio_kernel *kernel)
     if (!waio_pack_layout(&k->pack, k->stem ? &shape : &k->shape, types))
         WAIO_FAIL(st, WAIO_EUNSUPPORTED, "cuda: sizes beyond the kernels'");
     k->sums_64 = sums_of_64(kernel, x->type, w->type);
+    WAIO_TRY(st, waio_cuda_tile_measured(&k->tile, &k->pack, kernel->node->op == WAIO_OP_DENSE,
+                                         graph->requant));
     plan_arrangement(k, x);
     kernel->scratch_bytes = rounded(k->arranged_bytes) + waio_cuda_workspace_bytes(&k->pack);
 done:
