@@ -303,7 +303,7 @@ def print_gemm(code, side):
     print(f"\n## int8 matrix product, {side} x {side} x {side}, codes out\n")
     print("| tile | registers | blocks an SM | loop | IMMA | LDSM | LDGSTS | clocks a k-tile: tensor | issue |"
           " shared | L2 | instructions behind the loop | us | TOP/s | of the limit |")
-    print("| " + "--- | " * 15)
+    print("| " + " | ".join(["---"] * 15) + " |")
     for tile in TILES:
         kernel = tile_kernel(code, tile, False)
         clocks = k_tile_clocks(kernel, tile)
