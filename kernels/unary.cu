@@ -40,18 +40,6 @@ template <class Code> struct clamp_code {
     }
 };
 
-template <class In, class Out> struct rescale_code {
-    typedef In in;
-    typedef Out out;
-    requantizer requantize;
-    int32_t zero_in, zero_out, lo, hi;
-
-    __device__ Out operator()(In x) const
-    {
-        return (Out)waio_finish_code(requantize(x - zero_in), zero_out, lo, hi);
-    }
-};
-
 template <class Code> struct dequantize_code_finish {
     typedef Code in;
     typedef float out;
@@ -103,26 +91,23 @@ extern "C" cudaError_t waio_cuda_clamp_q(void *dst, const void *src, size_t coun
     });
 }
 
-template <class In, class Out>
-static cudaError_t requantize(Out *dst, const In *src, size_t count, const waio_cuda_params *in,
-                              const waio_cuda_params *out, const requantizer &to,
-                              cudaStream_t stream)
-{
-    rescale_code<In, Out> rule = {to, in->zero_point, out->zero_point, out->lo, out->hi};
-    return waio_elementwise(dst, src, count, rule, stream);
-}
-
+/* Codes of a layer, by the kernel that takes sums too (requantize.cu). */
 static cudaError_t requantize_by_real(void *dst, const void *src, size_t count,
                                       const waio_cuda_params *in, const waio_cuda_params *out,
-                                      const requantizer &to, cudaStream_t stream)
+                                      double real, waio_requant rounding, cudaStream_t stream)
 {
-    return waio_by_bytes(in->bytes, [&](auto x) {
-        typedef decltype(x) In;
-        return waio_by_bytes(out->bytes, [&](auto y) {
-            typedef decltype(y) Out;
-            return requantize((Out *)dst, (const In *)src, count, in, out, to, stream);
-        });
-    });
+    waio_cuda_requant how = {};
+
+    if (in->bytes > 2)
+        return cudaErrorInvalidValue;
+    how.multiplier = waio_multiplier_of(real);
+    how.real = real;
+    how.rounding = rounding;
+    how.src_zero_point = in->zero_point;
+    how.dst_zero_point = out->zero_point;
+    how.lo = out->lo;
+    how.hi = out->hi;
+    return waio_cuda_requantize(dst, 8 * out->bytes, src, 8 * in->bytes, count, how, stream);
 }
 
 extern "C" cudaError_t waio_cuda_requantize_q(void *dst, const void *src, size_t count,
@@ -131,7 +116,7 @@ extern "C" cudaError_t waio_cuda_requantize_q(void *dst, const void *src, size_t
                                               cudaStream_t stream)
 {
     double real = (double)in->scale / (double)out->scale;
-    return requantize_by_real(dst, src, count, in, out, waio_requantizer_of(real, requant), stream);
+    return requantize_by_real(dst, src, count, in, out, real, requant, stream);
 }
 
 extern "C" cudaError_t waio_cuda_clip_q(void *dst, const void *src, size_t count,
@@ -142,7 +127,7 @@ extern "C" cudaError_t waio_cuda_clip_q(void *dst, const void *src, size_t count
 
     if (requant == WAIO_REQUANT_TFLITE)
         real = (double)(in->scale / out->scale);
-    return requantize_by_real(dst, src, count, in, out, waio_requantizer_of(real, requant), stream);
+    return requantize_by_real(dst, src, count, in, out, real, requant, stream);
 }
 
 extern "C" cudaError_t waio_cuda_dequantize_q(float *dst, const void *src, size_t count,

@@ -39,6 +39,7 @@ typedef struct waio_space_plan {
     size_t input;   /* of a batch of the graph's input */
     size_t reserve; /* that must stay free on the device, for weights */
     bool floats;    /* float layers with weights run in it */
+    int nodes;      /* of the graph */
 } waio_space_plan;
 
 /* A backend whose activations, weights and scratch memory lie where the host cannot read them. Work

@@ -34,7 +34,8 @@ static waio_space_plan plan_space(const waio_program *program)
     const waio_graph *graph = program->graph;
     waio_space_plan plan = {.activations = program->activation_bytes,
                             .scratch = program->scratch_bytes,
-                            .input = bytes_of(program, graph->input)};
+                            .input = bytes_of(program, graph->input),
+                            .nodes = graph->node_count};
 
     for (int n = 0; n < graph->node_count; n++) {
         const waio_node *node = &graph->node[n];

@@ -40,7 +40,7 @@ static inline const waio_backend *double_backend(void)
         fprintf(stderr, "skipped: no CUDA device (%s)\n", waio_error_message());
         exit(77);
     }
-    CHECK_OK(st);
+    CHECK(st == WAIO_OK, "%s", waio_error_message());
     return cuda;
 }
 

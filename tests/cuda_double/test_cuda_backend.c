@@ -53,6 +53,44 @@ static void test_fallback(const float *x, double_quantized *q)
     waio_graph_free(lowered);
 }
 
+/* A sum that leaves its accumulator ends the run with the name of its node, every time. */
+static void test_overflow(const float *x, double_quantized *q)
+{
+    waio_graph *g = NULL;
+    waio_program *program = NULL;
+    waio_workspace ws = {0};
+    waio_float_binding weights = {0};
+    int changed = -1;
+
+    CHECK_OK(waio_lower(&g, q->quantizer, &requests[0], WAIO_REQUANT_TFLITE));
+    for (int n = 0; g && n < g->node_count && changed < 0; n++)
+        if (n > 3 && g->node[n].op == WAIO_OP_CONV2D && g->node[n].conv.groups == 1)
+            changed = n;
+    CHECK(changed > 0, "no convolution");
+    if (changed <= 0)
+        return;
+    g->node[changed].name = "too large";
+    waio_value *bias = &g->value[g->node[changed].input[2]];
+    for (int64_t c = 0; c < waio_shape_count(&bias->shape); c++)
+        ((int32_t *)bias->codes)[c] = c % 2 ? INT32_MAX : INT32_MIN;
+    CHECK_OK(waio_program_compile(&program, g, cuda, IMAGES, g->node_count));
+    CHECK_OK(waio_float_binding_create(&weights, program));
+    CHECK_OK(waio_workspace_create(&ws, program));
+    for (int time = 0; time < 2; time++) {
+        const waio_value *in = &g->value[g->input];
+        memcpy(waio_workspace_value(&ws, program, g->input), x,
+               (size_t)waio_shape_count(&in->shape) * IMAGES * waio_type_bytes(in->type));
+        CHECK_OK(waio_program_run(program, &weights.binding, &ws,
+                                  (waio_run_range){0, g->node_count, false, false}, NULL));
+        CHECK_FAILS(waio_workspace_fetch(&ws, program, g->output[0]), WAIO_EUNSUPPORTED,
+                    "cuda: node \"too large\" (conv2d): a sum is more than its accumulator holds");
+    }
+    waio_workspace_free(&ws);
+    waio_float_binding_free(&weights);
+    waio_program_free(program);
+    waio_graph_free(g);
+}
+
 /* ---- simulation ---- */
 
 static void run_simulated(float *scores, double_quantized *q, const waio_quant_request *request,
@@ -102,6 +140,7 @@ static void test_network(waio_graph *graph)
     CHECK(waio_program_fallbacks(on_cuda.program) == 0, "%s: nodes on the reference", graph->name);
     test_integer(graph, x, &ref);
     test_fallback(x, &ref);
+    test_overflow(x, &ref);
     test_simulate(graph, x, &ref, &on_cuda);
     double_quantized_free(&ref);
     double_quantized_free(&on_cuda);

@@ -139,30 +139,3 @@ cudaError_t cudaGetLastError(void)
     last = sticky;
     return error;
 }
-
-const char *cudaGetErrorString(cudaError_t error)
-{
-    switch (error) {
-    case cudaSuccess:
-        return "no error";
-    case cudaErrorInvalidValue:
-        return "invalid argument";
-    case cudaErrorMemoryAllocation:
-        return "out of memory";
-    case cudaErrorInvalidConfiguration:
-        return "invalid configuration argument";
-    case cudaErrorInvalidMemcpyDirection:
-        return "invalid copy direction for memcpy";
-    case cudaErrorInvalidDeviceFunction:
-        return "invalid device function";
-    case cudaErrorLaunchFailure:
-        return "unspecified launch failure";
-    default:
-        return "unknown error";
-    }
-}
-
-const char *cudaGetErrorName(cudaError_t error)
-{
-    return cudaGetErrorString(error);
-}

@@ -78,10 +78,10 @@ void waio_cuda_stop(void);
 extern const waio_backend_memory waio_cuda_memory;
 cudaStream_t waio_cuda_stream(const waio_space *space);
 int waio_cuda_space_device(const waio_space *space); /* among those in use */
-/* Words of the device that kernels set where a sum does not fit its accumulator; seen by the next
- * download, which then fails as the reference does. */
-unsigned *waio_cuda_overflow_flags(const waio_space *space);
-int *waio_cuda_lost_flag(const waio_space *space);
+/* Words of the device, two a node, that kernels set where a sum does not fit its accumulator; seen
+ * by the next download, which then fails as the reference does and names the node. */
+unsigned *waio_cuda_overflow_flags(const waio_space *space, const waio_kernel *kernel);
+int *waio_cuda_lost_flag(const waio_space *space, const waio_kernel *kernel);
 /* The space's handles on its stream, TF32 off; made at their first use. */
 waio_status waio_cuda_blas(cublasHandle_t *out, waio_space *space);
 waio_status waio_cuda_dnn(cudnnHandle_t *out, waio_space *space);

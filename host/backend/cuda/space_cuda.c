@@ -12,7 +12,9 @@ struct waio_space {
     int on; /* the device, among those in use */
     cudaStream_t work, way_up;
     unsigned char *memory; /* activations, then scratch, the input buffers, the flags */
-    int *flags, *seen;     /* on the device, in pinned memory */
+    int *flags, *seen;     /* on the device, in pinned memory: FLAGS a node */
+    int nodes;
+    const waio_kernel **of_flags; /* who was given a node's flags */
     size_t scratch_at, input_bytes;
     unsigned char *host[BUFFERS], *device[BUFFERS];
     cudaEvent_t sent[BUFFERS], read[BUFFERS]; /* the host's may be filled, the device's too */
@@ -75,6 +77,7 @@ static void space_close(waio_space *space)
     if (space->work)
         (void)cudaStreamDestroy(space->work);
     (void)cudaGetLastError();
+    free(space->of_flags);
     free(space);
 }
 
@@ -118,20 +121,26 @@ static waio_status space_open(waio_space **out, const waio_space_plan *plan)
     waio_status st = WAIO_OK;
     size_t input = rounded(plan->input), activations = rounded(plan->activations);
     size_t scratch = rounded(plan->scratch), flags_at = activations + scratch + BUFFERS * input;
+    int nodes = plan->nodes > 0 ? plan->nodes : 1;
+    size_t flags = FLAGS * (size_t)nodes * sizeof(int);
     waio_space *space = calloc(1, sizeof *space);
 
     if (!space)
-        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+        return waio_error(WAIO_ENOMEM, "out of memory");
+    space->nodes = nodes;
     space->on = take_device();
+    space->of_flags = calloc((size_t)nodes, sizeof *space->of_flags);
+    if (!space->of_flags)
+        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
     WAIO_TRY(st, waio_cuda_use(space->on));
     space->scratch_at = activations;
     space->input_bytes = plan->input;
     CUDA_TRY(st, cudaStreamCreateWithFlags(&space->work, cudaStreamNonBlocking));
     CUDA_TRY(st, cudaStreamCreateWithFlags(&space->way_up, cudaStreamNonBlocking));
-    CUDA_TRY(st, cudaMalloc((void **)&space->memory, flags_at + ALIGNMENT));
+    CUDA_TRY(st, cudaMalloc((void **)&space->memory, flags_at + flags));
     space->flags = (int *)(void *)(space->memory + flags_at);
-    CUDA_TRY(st, cudaHostAlloc((void **)&space->seen, FLAGS * sizeof(int), cudaHostAllocDefault));
-    CUDA_TRY(st, cudaMemsetAsync(space->flags, 0, FLAGS * sizeof(int), space->work));
+    CUDA_TRY(st, cudaHostAlloc((void **)&space->seen, flags, cudaHostAllocDefault));
+    CUDA_TRY(st, cudaMemsetAsync(space->flags, 0, flags, space->work));
     for (int i = 0; i < BUFFERS; i++)
         space->device[i] = space->memory + activations + scratch + (size_t)i * input;
     WAIO_TRY(st, open_buffers(space));
@@ -158,14 +167,44 @@ cudaStream_t waio_cuda_stream(const waio_space *space)
     return space->work;
 }
 
-unsigned *waio_cuda_overflow_flags(const waio_space *space)
+/* The node's two words; its kernel is remembered for the message. */
+static int *flags_of(const waio_space *space, const waio_kernel *kernel)
 {
-    return (unsigned *)space->flags;
+    int64_t node = kernel->node - kernel->graph->node;
+
+    space->of_flags[node] = kernel;
+    return space->flags + FLAGS * node;
 }
 
-int *waio_cuda_lost_flag(const waio_space *space)
+unsigned *waio_cuda_overflow_flags(const waio_space *space, const waio_kernel *kernel)
 {
-    return space->flags + 1;
+    return (unsigned *)flags_of(space, kernel);
+}
+
+int *waio_cuda_lost_flag(const waio_space *space, const waio_kernel *kernel)
+{
+    return flags_of(space, kernel) + 1;
+}
+
+/* Clears flags that are set and reports the first of them. */
+static waio_status check_flags(waio_space *space)
+{
+    waio_status st = WAIO_OK;
+    size_t set = 0, words = FLAGS * (size_t)space->nodes;
+
+    while (set < words && !space->seen[set])
+        set++;
+    if (set == words)
+        return WAIO_OK;
+    CUDA_TRY(st, cudaMemsetAsync(space->flags, 0, words * sizeof(int), space->work));
+    const waio_kernel *kernel = space->of_flags[set / FLAGS];
+    if (!kernel)
+        WAIO_FAIL(st, WAIO_EINTERNAL, "cuda: a flag is set that no kernel has");
+    WAIO_FAIL(st, WAIO_EUNSUPPORTED,
+              "cuda: node \"%s\" (%s): a sum is more than its accumulator holds",
+              kernel->node->name, waio_op_name(kernel->node->op));
+done:
+    return st;
 }
 
 waio_status waio_cuda_blas(cublasHandle_t *out, waio_space *space)
@@ -248,13 +287,11 @@ static waio_status space_download(waio_space *space, void *dst, const void *src,
 
     WAIO_TRY(st, waio_cuda_use(space->on));
     CUDA_TRY(st, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, space->work));
-    CUDA_TRY(st, cudaMemcpyAsync(space->seen, space->flags, FLAGS * sizeof(int),
-                                 cudaMemcpyDeviceToHost, space->work));
+    CUDA_TRY(st,
+             cudaMemcpyAsync(space->seen, space->flags, FLAGS * (size_t)space->nodes * sizeof(int),
+                             cudaMemcpyDeviceToHost, space->work));
     CUDA_TRY(st, cudaStreamSynchronize(space->work));
-    if (space->seen[0] || space->seen[1]) {
-        CUDA_TRY(st, cudaMemsetAsync(space->flags, 0, FLAGS * sizeof(int), space->work));
-        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "cuda: a sum is more than its accumulator holds");
-    }
+    WAIO_TRY(st, check_flags(space));
 done:
     return st;
 }

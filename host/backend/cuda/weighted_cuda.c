@@ -207,7 +207,7 @@ static waio_status run_weighted(const waio_kernel *kernel, const waio_kernel_arg
                              .zero_point = out.zero_point,
                              .lo = out.lo,
                              .hi = out.hi,
-                             .flags = waio_cuda_overflow_flags(args->space),
+                             .flags = waio_cuda_overflow_flags(args->space, kernel),
                              .workspace = works ? scratch + rounded(k->arranged_bytes) : NULL,
                              .device = {gpu->processors, 100 * gpu->major + 10 * gpu->minor},
                              .tile = k->tile};

@@ -67,8 +67,8 @@ static waio_status run_reduce(const waio_kernel *kernel, const waio_kernel_args 
         waio_cuda_params params[2] = {waio_cuda_input_params(kernel, 0),
                                       waio_cuda_output_params(kernel)};
         CUDA_TRY(st, waio_cuda_reduce_q(args->output, args->input[0], &layer, params,
-                                        kernel->graph->requant, waio_cuda_lost_flag(args->space),
-                                        stream));
+                                        kernel->graph->requant,
+                                        waio_cuda_lost_flag(args->space, kernel), stream));
     } else {
         waio_cuda_finish finish = waio_cuda_finish_of(kernel, args);
         CUDA_TRY(st, waio_cuda_reduce_f32(args->output, args->input[0], &layer, &finish, stream));
@@ -133,7 +133,7 @@ static waio_status run_softmax(const waio_kernel *kernel, const waio_kernel_args
         CUDA_TRY(st, waio_cuda_softmax_q(args->output, args->input[0], rows, width, params,
                                          kernel->graph->requant,
                                          waio_cuda_placed(args->space, kernel->state),
-                                         waio_cuda_lost_flag(args->space), stream));
+                                         waio_cuda_lost_flag(args->space, kernel), stream));
     } else {
         waio_cuda_finish finish = waio_cuda_finish_of(kernel, args);
         CUDA_TRY(st,
