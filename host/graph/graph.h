@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "kernels/qmath.h"
+#include "tensor/detector.h"
 #include "tensor/shape.h"
 #include "util/arena.h"
 #include "util/status.h"
@@ -139,7 +140,10 @@ typedef struct waio_graph {
     int output[WAIO_MAX_OUTPUTS];
     int output_count;
     waio_requant requant; /* of integer nodes */
-    const char *note;     /* what an importer had to change, a static text; NULL: nothing */
+    /* What makes boxes of the outputs of a detector, in the arena; NULL: a classifier, or unknown.
+     */
+    const waio_detector *detector;
+    const char *note; /* what an importer had to change, a static text; NULL: nothing */
 } waio_graph;
 
 /* ---- building (importers and builders) ---- */

@@ -3,24 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-int waio_anchors_per_cell(const waio_anchor_plan *plan, int map)
-{
-    if (plan->kind == WAIO_ANCHORS_MULTISCALE)
-        return plan->ratios * plan->octaves;
-    return map == 0 && plan->reduce_first ? 3 : plan->ratios + 1;
-}
-
-int64_t waio_anchors_count(const waio_anchor_plan *plan)
-{
-    int64_t count = 0;
-
-    if (plan->kind == WAIO_ANCHORS_GIVEN)
-        return plan->count;
-    for (int m = 0; m < plan->maps; m++)
-        count += (int64_t)plan->height[m] * plan->width[m] * waio_anchors_per_cell(plan, m);
-    return count;
-}
-
 /* The sizes of one cell: (per cell, 2), height and width. */
 static void ssd_sizes(float (*size)[2], const waio_anchor_plan *plan, int map)
 {

@@ -16,10 +16,6 @@
 #include "util/arena.h"
 #include "util/status.h"
 
-/* How many there are; those of one cell of map `map`. */
-int64_t waio_anchors_count(const waio_anchor_plan *plan);
-int waio_anchors_per_cell(const waio_anchor_plan *plan, int map);
-
 /* (count, 4) in `arena`: centre y, centre x, height, width. */
 waio_status waio_anchors_make(const float **out, const waio_anchor_plan *plan, waio_arena *arena);
 

@@ -3,8 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "metric/anchors.h"
-
 static int64_t most_found(const waio_detector *d)
 {
     int64_t each = d->fast ? d->classes_per_anchor : d->classes;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "import/import.h"
+#include "models/detector_file.h"
 #include "util/file.h"
 #include "util/sha256.h"
 
@@ -112,6 +113,29 @@ done:
     return st;
 }
 
+/* A file of this name beside the model says how boxes come of its outputs; it is part of the
+ * model's identity. */
+static waio_status apply_detector_file(waio_model *model, const char *model_path, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    const char *path = waio_arena_printf(arena, "%s" WAIO_DETECTOR_SUFFIX, model_path);
+    char file[65] = "";
+    waio_sha256 sha;
+
+    if (!path)
+        return WAIO_ENOMEM;
+    if (!waio_file_exists(path))
+        return WAIO_OK;
+    WAIO_TRY(st, waio_detector_file_apply(model->graph, path));
+    WAIO_TRY(st, waio_sha256_file(file, path));
+    waio_sha256_init(&sha);
+    waio_sha256_add(&sha, model->sha256, strlen(model->sha256));
+    waio_sha256_add(&sha, file, strlen(file));
+    waio_sha256_hex(&sha, model->sha256);
+done:
+    return st;
+}
+
 static waio_status import(waio_model *model, const char *name, const waio_model_paths *paths,
                           waio_arena *arena)
 {
@@ -125,6 +149,7 @@ static waio_status import(waio_model *model, const char *name, const waio_model_
     model->bytes = (int64_t)bytes;
     model->trained = WAIO_TRAINED;
     WAIO_TRY(st, waio_import_model(&model->graph, path));
+    WAIO_TRY(st, apply_detector_file(model, path, arena));
 done:
     return st;
 }

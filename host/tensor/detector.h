@@ -54,4 +54,12 @@ typedef struct waio_detector {
     const char *const *label; /* `classes` names of its own; NULL: label_set, or the data set's */
 } waio_detector;
 
+/* The Object Detection API's rules: codes times 10, 10, 5, 5; suppression class by class above an
+ * IoU of 0.6, candidates above 1e-8, 100 a class and in all, clipped. */
+waio_detector waio_detector_default(void);
+
+/* How many anchors there are; those of one cell of map `map`. */
+int64_t waio_anchors_count(const waio_anchor_plan *plan);
+int waio_anchors_per_cell(const waio_anchor_plan *plan, int map);
+
 #endif
