@@ -44,6 +44,7 @@ LIBRARIES = {
     r"cjson/|cJSON": ("import",),
     r"onnx/|protobuf-c/": ("import", "export"),
     r"cyaml/|yaml": ("sweep",),
+    r"jpeglib|png|expat": ("dataset",),
     r"cuda|cublas|cudnn": ("backend", "kernels"),
 }
 SOURCES = (".c", ".cu", ".cpp")
