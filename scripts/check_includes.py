@@ -45,6 +45,7 @@ LIBRARIES = {
     r"cjson/|cJSON": ("import", "metric", "models"),
     r"onnx/|protobuf-c/": ("import", "export"),
     r"cyaml/|yaml": ("sweep",),
+    r"jpeglib|png|expat": ("dataset",),
     r"cuda|cublas|cudnn": ("backend", "kernels"),
 }
 SOURCES = (".c", ".cu", ".cpp")

@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "cli/progress.h"
+
 void waio_cli_run_init(waio_cli_run *cli)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -13,6 +15,12 @@ void waio_cli_run_init(waio_cli_run *cli)
 
 waio_status waio_cli_run_apply(waio_run_options *options, const waio_cli_run *cli)
 {
+    static waio_cli_reading reading; /* of the process, as the line that it writes */
+
+    waio_cli_reading_init(&reading, cli->quiet);
+    options->reading = &reading.reading;
+    options->skip_bad = cli->skip_bad;
+    options->cache = cli->cache;
     options->data_dir = cli->data;
     options->models_dir = cli->models;
     options->threads = (int)cli->threads;

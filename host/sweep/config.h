@@ -10,6 +10,7 @@ typedef struct waio_config {
     const char *model, *dataset, *split;
     int64_t images; /* 0: all */
     const char *preprocess;
+    const char *resize; /* a pipeline of dataset/resize.h; NULL: the data set's own */
     /* A preset of quant/scheme.h; "float": the baseline; "file": a model that has codes already. */
     const char *method;
     /* Choices in words; NULL: the method's own. */
@@ -47,6 +48,8 @@ waio_scheme_words waio_config_words(const waio_config *config);
 /* Whether it takes ranges or means from images. */
 bool waio_config_calibrates(const waio_config *config);
 
+/* The resize pipeline in words: the configuration's, or its data set's own. */
+const char *waio_config_resize(const waio_config *config);
 /* "model=... data=... w=8 ..." in `arena`; NULL when out of memory. In names a space becomes %20,
  * a percent sign %25. */
 const char *waio_config_text(const waio_config *config, waio_arena *arena);

@@ -26,6 +26,7 @@ waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *s
     if (!row->col_model)
         return WAIO_ENOMEM;
     row->col_preprocess = c->preprocess;
+    row->col_resize = waio_config_resize(c);
     row->col_method = baseline ? "float" : c->method;
     row->col_mapping = baseline ? "none" : c->mapping;
     if (!file) {
@@ -96,7 +97,9 @@ void waio_row_identify(waio_row *row, const waio_session *session)
     if (waio_graph_is_quantized(graph))
         describe_file(row, graph);
     row->col_images = waio_session_dataset(session)->count;
+    row->col_skipped_images = waio_session_dataset(session)->notes.skipped;
     row->col_data_sha256 = waio_session_dataset(session)->sha256;
+    row->col_resize = waio_session_dataset(session)->resize;
     row->col_model_sha256 = waio_session_model(session)->sha256;
     row->col_float_value = percent(baseline->correct, baseline->images);
     row->col_float_bytes = baseline->images ? baseline->size_bytes : -1;

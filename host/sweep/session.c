@@ -24,13 +24,42 @@ static waio_status find_data_dir(const char **dir, const waio_session_options *o
 
     if (st != WAIO_OK)
         return st;
-    const char *in_asked = asked ? waio_path_join(arena, asked, kind->folder) : NULL;
-    const char *in_built = waio_path_join(arena, built, kind->folder);
+    const char *folder = waio_dataset_folder(kind, dataset, arena);
+    if (!folder)
+        return WAIO_ENOMEM;
+    const char *in_asked = asked ? waio_path_join(arena, asked, folder) : NULL;
+    const char *in_built = waio_path_join(arena, built, folder);
     if (!in_built || (asked && !in_asked))
         return WAIO_ENOMEM;
     bool use_built = !asked || (!waio_dir_exists(in_asked) && waio_dir_exists(in_built));
     *dir = use_built ? built : asked;
     return WAIO_OK;
+}
+
+waio_dataset_params waio_session_images(const waio_session *s)
+{
+    const waio_graph *graph = s->model.graph;
+    const waio_shape *in = &graph->value[graph->input].shape;
+    const waio_shape *out = &graph->value[graph->output[0]].shape;
+    const char *cache = s->options.cache ? s->options.cache : getenv("WAIO_CACHE");
+    waio_dataset_params params = {.data_dir = s->options.data_dir,
+                                  .split = s->options.split,
+                                  .selection = {.count = s->options.images},
+                                  .resize = s->options.resize,
+                                  .outputs = (int)waio_shape_count(out),
+                                  .skip_bad = s->options.skip_bad,
+                                  .threads = s->options.threads,
+                                  .memory = s->options.memory,
+                                  .cache = cache && cache[0] ? cache : NULL,
+                                  .reading = s->options.reading,
+                                  .keep = true};
+
+    /* What else is no network for pictures; check_fit says so. */
+    if (in->rank == 4 && in->dim[1] <= INT32_MAX && in->dim[2] <= INT32_MAX) {
+        params.height = (int)in->dim[1];
+        params.width = (int)in->dim[2];
+    }
+    return params;
 }
 
 static waio_status check_fit(const waio_session *s)
@@ -76,7 +105,7 @@ int64_t waio_session_held_bytes(const waio_session *s)
     const waio_dataset *d = s->dataset;
     int64_t workspaces =
         s->program ? s->options.threads * (int64_t)waio_workspace_bytes(s->program) : 0;
-    return d->count * d->height * d->width * d->channels + workspaces;
+    return waio_dataset_bytes(d) + workspaces;
 }
 
 int64_t waio_choose_batch(const waio_session *s, const waio_graph *graph)
@@ -212,8 +241,8 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     WAIO_TRY(st, waio_model_load(&s->model, model, &options->model_paths));
     WAIO_TRY(st, find_data_dir(&data_dir, options, dataset, s->arena));
     s->options.data_dir = data_dir;
-    WAIO_TRY(st, waio_dataset_open(&s->dataset, dataset, options->split, data_dir,
-                                   &(waio_selection){.count = options->images}));
+    waio_dataset_params images = waio_session_images(s);
+    WAIO_TRY(st, waio_dataset_open(&s->dataset, dataset, &images));
     WAIO_TRY(st, check_fit(s));
     WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
     WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);

@@ -25,6 +25,10 @@ typedef struct waio_session_options {
     const char *split;
     int64_t images; /* 0: all */
     const char *preprocess;
+    const char *resize;          /* pipeline of dataset/resize.h; NULL: the data set's own */
+    bool skip_bad;               /* bad images are left out and counted */
+    const char *cache;           /* folder of decoded images; NULL: WAIO_CACHE, then none */
+    const waio_reading *reading; /* told while images are decoded; NULL: nobody is */
     waio_scheme scheme;
     waio_feed feed;
     const char *calibration_split;
@@ -47,8 +51,9 @@ typedef struct waio_pass_progress {
     void *payload;
 } waio_pass_progress;
 
-/* Loads, checks that model and data set fit (WAIO_EINPUT with both shapes if not), compiles,
- * evaluates the float network. Options are copied, the texts in them must outlive the session. */
+/* Loads, brings the images to the network's size, checks that model and data set fit (WAIO_EINPUT
+ * with both shapes if not), compiles, evaluates the float network. Options are copied, the texts in
+ * them must outlive the session. */
 waio_status waio_session_open(waio_session **out, const char *model, const char *dataset,
                               const waio_session_options *options,
                               const waio_pass_progress *progress);

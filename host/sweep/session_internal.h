@@ -55,6 +55,8 @@ int64_t waio_choose_batch(const waio_session *session, const waio_graph *graph);
  * is 1. On failure no workspace is open. */
 waio_status waio_open_workspaces(const waio_session *session, waio_program **program,
                                  waio_workspace *workspace, int keep_from);
+/* How the session's images are read; another split or selection is the caller's to set. */
+waio_dataset_params waio_session_images(const waio_session *session);
 /* Bytes that the session holds before any pass. */
 int64_t waio_session_held_bytes(const waio_session *session);
 

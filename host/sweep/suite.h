@@ -25,9 +25,10 @@ typedef struct waio_suite {
     const char *task;        /* "classification" */
     waio_text_list models;   /* built-in names or files */
     waio_text_list datasets; /* names of the data set table */
-    const char *split;       /* "test" or "train"; default test */
+    const char *split;       /* "test", "train", "val", "trainval", "all"; default test */
     int images;              /* the first this many of the split; 0: all (default) */
     const char *preprocess;  /* name of an input normalization; default "raw" */
+    const char *resize;      /* canonical text of a pipeline; NULL: the data set's own */
     struct {
         const char *name; /* a preset ("ptq" by default), or "file": models with codes already */
         /* Choices, in the words of waio_scheme_words; NULL: the preset's. */

@@ -13,10 +13,12 @@ const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS] = {
     {"task", WAIO_KEY_WORD, false, AT(task), "classification", {"classification"}},
     {"models", WAIO_KEY_TEXTS, true, AT(models)},
     {"datasets", WAIO_KEY_TEXTS, true, AT(datasets)},
-    {"split", WAIO_KEY_WORD, false, AT(split), "test", {"test", "train"}},
+    {"split", WAIO_KEY_WORD, false, AT(split), "test",
+        {"test", "train", "val", "trainval", "all"}},
     {"images", WAIO_KEY_NUMBER, false, AT(images), "0", .least = 0, .most = 1000000000},
     {"preprocess", WAIO_KEY_WORD, false, AT(preprocess), "raw",
         {"raw", "unit", "tf", "caffe", "torch"}},
+    {"resize", WAIO_KEY_RESIZE, false, AT(resize), NULL},
     {.path = "method", .kind = WAIO_KEY_GROUP},
     {"method.name", WAIO_KEY_WORD, false, AT(method.name), "ptq",
         {"ptq", "ptq_mse", "squant", "dfq", "file"}},
@@ -54,7 +56,7 @@ const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS] = {
     {"calibration.seed", WAIO_KEY_NUMBER, false, AT(calibration.seed), "1",
         .least = 0, .most = INT_MAX},
     {"calibration.split", WAIO_KEY_WORD, false, AT(calibration.split), "train",
-        {"test", "train"}},
+        {"test", "train", "val", "trainval", "all"}},
     {"seed", WAIO_KEY_NUMBER, false, AT(seed), "1", .least = 0, .most = INT_MAX},
 };
 /* clang-format on */

@@ -2,6 +2,7 @@
  * the images give when each goes alone through the whole network, nothing shared or kept. */
 #include <stdlib.h>
 #include "check.h"
+#include "open_dataset.h"
 #include "tiny_session.h"
 
 /* ---- by hand ---- */
@@ -216,7 +217,7 @@ static void calibration(void)
     alone a = open_alone(s);
     CHECK_OK(waio_ranges_create(&ranges, s->model.graph, s->arena));
     CHECK_OK(waio_quantizer_bind(a.quantizer, &(waio_quant_request){{32, 32, 32, 32}, 0}, &b));
-    CHECK_OK(waio_dataset_open(&sample, "shapes", "train", BUILD_DIR "/data", &selection));
+    CHECK_OK(open_dataset(&sample, "shapes", "train", BUILD_DIR "/data", &selection));
     for (int i = 0; i < SAMPLE; i++) {
         const unsigned char *image = sample->image + i * PIXELS;
         run_image(&a, &b, image, &(waio_observer_hook){observe, &ranges});
