@@ -73,7 +73,7 @@ static void show_line(waio_progress *p, const char *line)
 
 void waio_progress_show(waio_progress *p, const waio_run_state *s)
 {
-    char line[512], config[160], left[32];
+    char line[512], config[160], left[32], so_far[32] = "";
     double now = waio_clock();
 
     if (p->quiet || (!p->terminal && now - p->last_line < SPARSE_SECONDS))
@@ -81,10 +81,11 @@ void waio_progress_show(waio_progress *p, const waio_run_state *s)
     p->last_line = now;
     short_config(config, sizeof config, s->config ? s->config : "");
     duration_text(left, s->seconds_left);
-    snprintf(line, sizeof line, "%d/%d  %s  %.2f %% of %lld  %.0f images/s  %s left", s->rows_done,
-             s->rows_total, config,
-             s->images_done ? 100.0 * (double)s->correct / (double)s->images_done : 0.0,
-             (long long)s->images_done,
+    if (s->correct >= 0) /* known before the end: of classifiers */
+        snprintf(so_far, sizeof so_far, "%.2f %% of ",
+                 s->images_done ? 100.0 * (double)s->correct / (double)s->images_done : 0.0);
+    snprintf(line, sizeof line, "%d/%d  %s  %s%lld  %.0f images/s  %s left", s->rows_done,
+             s->rows_total, config, so_far, (long long)s->images_done,
              s->pass_seconds > 0 ? (double)s->images_done / s->pass_seconds : 0.0, left);
     show_line(p, line);
 }

@@ -33,6 +33,8 @@ waio_config waio_config_of_suite(const waio_suite *suite)
     config.images = suite->images;
     config.preprocess = suite->preprocess;
     config.resize = suite->resize;
+    config.metric = suite->metric;
+    config.difficult = suite->difficult;
     config.method = suite->method.name;
     config.range = suite->method.range;
     config.granularity = suite->method.granularity;
@@ -143,6 +145,7 @@ enum {
     NOT_FILE = 2,
     NOT_SIMULATE = 4,
     NOT_DATA_FREE = 8,
+    NOT_DETECTION = 16,
     QUANTIZING = NOT_FLOAT | NOT_FILE,
     CALIBRATING = QUANTIZING | NOT_DATA_FREE
 };
@@ -165,6 +168,8 @@ static const field fields[] = {
     {"images", FIELD_COUNT, AT(images), NULL, 0, 1000000000, 0},
     {"pre", FIELD_CHOICE, AT(preprocess), "raw unit tf caffe torch ", 0, 0, 0},
     {"resize", FIELD_RESIZE, AT(resize), NULL, 0, 0, 0},
+    {"metric", FIELD_CHOICE, AT(metric), "map_coco ap50 voc07 voc10 ", 0, 0, NOT_DETECTION},
+    {"difficult", FIELD_CHOICE, AT(difficult), "count ignore ", 0, 0, NOT_DETECTION},
     {"method", FIELD_CHOICE, AT(method), "ptq ptq_mse squant dfq float file ", 0, 0, 0},
     {"range", FIELD_CHOICE, AT(range), "minmax mse p99 p99.9 p99.99 kl batchnorm noise ", 0, 0, QUANTIZING},
     {"gran", FIELD_CHOICE, AT(granularity), "channel layer ", 0, 0, QUANTIZING},
@@ -243,6 +248,30 @@ static bool is_missing(const waio_config *config, const field *f)
     return f->kind == FIELD_CHOICE && !*(const char *const *)((const char *)config + f->offset);
 }
 
+bool waio_config_detects(const waio_config *config)
+{
+    const waio_dataset_kind *kind = NULL;
+
+    return config->dataset && waio_dataset_find(&kind, config->dataset) == WAIO_OK &&
+           kind->detection;
+}
+
+const char *waio_config_metric(const waio_config *config)
+{
+    if (!waio_config_detects(config))
+        return "accuracy";
+    return config->metric ? config->metric : "map_coco";
+}
+
+const char *waio_config_difficult(const waio_config *config)
+{
+    const char *metric = waio_config_metric(config);
+
+    if (config->difficult)
+        return config->difficult;
+    return strncmp(metric, "voc", 3) == 0 ? "ignore" : "count";
+}
+
 const char *waio_config_resize(const waio_config *config)
 {
     const waio_dataset_kind *kind = NULL;
@@ -261,7 +290,8 @@ const char *waio_config_text(const waio_config *config, waio_arena *arena)
     int kind = (waio_config_is_float(config) ? NOT_FLOAT : 0) |
                (waio_config_is_file(config) ? NOT_FILE : 0) |
                (waio_config_is_integer(config) ? 0 : NOT_SIMULATE) |
-               (waio_config_calibrates(config) ? 0 : NOT_DATA_FREE);
+               (waio_config_calibrates(config) ? 0 : NOT_DATA_FREE) |
+               (waio_config_detects(config) ? 0 : NOT_DETECTION);
     waio_scheme_words words = waio_config_words(config);
 
     if (kind & NOT_FLOAT)
@@ -269,6 +299,8 @@ const char *waio_config_text(const waio_config *config, waio_arena *arena)
     else if (!(kind & NOT_FILE))
         drop_defaults(&c);
     c.resize = waio_config_resize(config);
+    c.metric = waio_config_metric(config);
+    c.difficult = waio_config_difficult(config);
     c.range = words.range;
     c.granularity = words.granularity;
     c.weights = words.weights;
@@ -372,6 +404,9 @@ waio_status waio_config_session_options(waio_session_options *options, const wai
     options->images = config->images;
     options->preprocess = config->preprocess;
     options->resize = config->resize;
+    options->metric = config->metric;
+    options->ignore_difficult = strcmp(waio_config_difficult(config), "ignore") == 0;
+    options->seed = config->seed;
     options->feed = strcmp(config->feed, "raw") == 0 ? WAIO_FEED_RAW : WAIO_FEED_QUANTIZED;
     options->calibration_split = config->calibration_split;
     options->calibration_images = config->calibration_images;

@@ -138,7 +138,7 @@ waio_status waio_detecting_find(waio_found_list *out, const waio_detecting *d, i
                                 const waio_dataset *dataset, int64_t image)
 {
     int count = 0;
-    const waio_image_size *size = &dataset->image_size[image];
+    waio_placement at = waio_dataset_placement(dataset, image);
 
     *out = (waio_found_list){0};
     waio_detecting_image(&count, &out->nan, d, worker, graph, boxes, scores);
@@ -148,14 +148,16 @@ waio_status waio_detecting_find(waio_found_list *out, const waio_detecting *d, i
     for (int i = 0; i < count; i++) {
         const waio_detection *one = &d->scratch[worker].result[i];
         int class = d->class_of[one->class_index];
-        double top = (double)one->box.ymin * size->height,
-               left = (double)one->box.xmin * size->width;
+        double left = ((double)one->box.xmin * dataset->width + at.left) / at.scale_x;
+        double top = ((double)one->box.ymin * dataset->height + at.top) / at.scale_y;
+        double right = ((double)one->box.xmax * dataset->width + at.left) / at.scale_x;
+        double bottom = ((double)one->box.ymax * dataset->height + at.top) / at.scale_y;
         if (class < 0)
             continue;
         out->item[out->count++] = (waio_found){.x = left,
                                                .y = top,
-                                               .width = (double)one->box.xmax * size->width - left,
-                                               .height = (double)one->box.ymax * size->height - top,
+                                               .width = right - left,
+                                               .height = bottom - top,
                                                .score = (double)one->score,
                                                .class_index = class};
     }

@@ -84,7 +84,16 @@ static waio_status check_fit(const waio_session *s)
         return waio_error(
             WAIO_EINPUT, "model %s does not fit data set %s: its input is %s, an image is %s",
             s->model.name, d->name, waio_shape_text(in, want), waio_shape_text(&image, have));
-    if (graph->output_count != 1 || waio_shape_count(out) != d->classes)
+    if (d->label && graph->detector)
+        return waio_error(WAIO_EINPUT, "model %s is a detector, data set %s has one label an image",
+                          s->model.name, d->name);
+    if (!d->label && !graph->detector)
+        return waio_error(
+            WAIO_EINPUT,
+            "data set %s has boxes, and nothing says how boxes come of the %d output%s "
+            "of model %s; a file MODEL.detector.json beside it can",
+            d->name, graph->output_count, graph->output_count == 1 ? "" : "s", s->model.name);
+    if (d->label && (graph->output_count != 1 || waio_shape_count(out) != d->classes))
         return waio_error(WAIO_EINPUT,
                           "model %s does not fit data set %s: it has %d output%s of %s, the data "
                           "set has %d classes",
@@ -214,10 +223,8 @@ static waio_status evaluate_float(waio_session *s, const waio_pass_progress *pro
     const waio_session *of = s->options.float_of;
 
     if (of && of->dataset->count == s->dataset->count) {
-        memcpy(s->float_prediction, of->float_prediction,
-               (size_t)s->dataset->count * sizeof *s->float_prediction);
         s->float_outcome = of->float_outcome;
-        return WAIO_OK;
+        return waio_answers_keep(s, &(waio_answers){of->float_prediction, of->float_found}, true);
     }
     WAIO_TRY(st, waio_session_pass(s, &request, 1, false, &s->float_outcome, progress));
 done:
@@ -247,6 +254,12 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
     WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);
     WAIO_NEW(st, s->last_prediction, s->arena, (size_t)s->dataset->count);
+    if (s->model.graph->detector) {
+        WAIO_TRY(st, waio_detecting_create(&s->detecting, s->model.graph, s->dataset,
+                                           s->options.threads, s->arena));
+        WAIO_NEW(st, s->float_found, s->arena, (size_t)s->dataset->count);
+        WAIO_NEW(st, s->last_found, s->arena, (size_t)s->dataset->count);
+    }
     if (!s->options.from_file) {
         WAIO_TRY(st, compile(s));
         WAIO_TRY(st, evaluate_float(s, progress));
@@ -264,6 +277,10 @@ void waio_session_close(waio_session *s)
     if (!s)
         return;
     release_program(s);
+    if (s->dataset) {
+        waio_found_lists_free(s->float_found, s->dataset->count);
+        waio_found_lists_free(s->last_found, s->dataset->count);
+    }
     waio_dataset_close(s->dataset);
     waio_model_free(&s->model);
     free(s->first_output);
@@ -288,6 +305,11 @@ done:
 const waio_model *waio_session_model(const waio_session *session)
 {
     return &session->model;
+}
+
+bool waio_session_detects(const waio_session *session)
+{
+    return session->detecting.detector != NULL;
 }
 
 const waio_dataset *waio_session_dataset(const waio_session *session)

@@ -19,6 +19,8 @@ const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS] = {
     {"preprocess", WAIO_KEY_WORD, false, AT(preprocess), "raw",
         {"raw", "unit", "tf", "caffe", "torch"}},
     {"resize", WAIO_KEY_RESIZE, false, AT(resize), NULL},
+    {"metric", WAIO_KEY_WORD, false, AT(metric), NULL, {"map_coco", "ap50", "voc07", "voc10"}},
+    {"difficult", WAIO_KEY_WORD, false, AT(difficult), NULL, {"count", "ignore"}},
     {.path = "method", .kind = WAIO_KEY_GROUP},
     {"method.name", WAIO_KEY_WORD, false, AT(method.name), "ptq",
         {"ptq", "ptq_mse", "squant", "dfq", "file"}},
