@@ -248,6 +248,8 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     s->options.data_dir = data_dir;
     waio_dataset_params images = waio_session_images(s);
     WAIO_TRY(st, waio_dataset_open(&s->dataset, dataset, &images));
+    char notes[WAIO_NOTES_TEXT];
+    fputs(waio_dataset_notes_text(s->dataset, notes), stderr);
     WAIO_TRY(st, check_fit(s));
     WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
     WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);
