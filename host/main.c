@@ -17,6 +17,7 @@ static const struct {
     {"infer", "run a network on raw numbers from a file", waio_cmd_infer},
     {"map", "average precision of detections in COCO's JSON files", waio_cmd_map},
     {"bench", "how many images a second a network runs", waio_cmd_bench},
+    {"data", "verify data sets, decode an image", waio_cmd_data},
     {"check", "compare backends with the reference, op by op and net by net", waio_cmd_check},
     {"info", "what was built in, and the devices seen", waio_cmd_info},
 };

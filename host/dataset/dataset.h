@@ -33,7 +33,7 @@ typedef struct waio_dataset_notes {
 typedef struct waio_dataset {
     waio_arena *arena; /* everything below lives here, but for mapped images */
     const char *name, *split;
-    int64_t count;
+    int64_t count, split_count;  /* images here; what the split lists, before any selection */
     int height, width, channels; /* channels in the order R, G, B */
     int classes;
     const char **class_name;    /* `classes` names */
@@ -79,6 +79,9 @@ typedef struct waio_dataset_params {
     int threads;        /* that decode; 0: one */
     int64_t memory;     /* the most bytes that decoded images may take; 0: no limit */
     const char *cache;  /* folder for decoded images; NULL: none is written or read */
+    /* Told of each bad image that skip_bad leaves out, by several threads; NULL: nobody is. */
+    void (*problem)(void *payload, const char *text);
+    void *problem_payload;
     const waio_reading *reading; /* NULL: nobody looks */
     /* The set may be one that was opened before with the same params, files unlooked at, and stays
      * in memory when it is closed until another is opened: for the sessions of a suite. */
@@ -118,6 +121,11 @@ void waio_dataset_close(waio_dataset *dataset);
 /* Bytes of memory that the set's images take. */
 int64_t waio_dataset_bytes(const waio_dataset *dataset);
 
+/* What its notes come to, as lines for people that begin with the set's name and split; "" if
+ * nothing. */
+enum { WAIO_NOTES_TEXT = 1200 };
+const char *waio_dataset_notes_text(const waio_dataset *dataset, char text[WAIO_NOTES_TEXT]);
+
 /* How image `index` lies in the network's input: a place x, y of the stored image is at
  * x * scale_x - left, y * scale_y - top there. */
 typedef struct waio_placement {
@@ -132,7 +140,7 @@ waio_status waio_dataset_check_split(const waio_dataset *dataset, const char *sp
  * (the head of a Fisher-Yates shuffle). `count` receives how many. WAIO_EINPUT if the split has
  * fewer. */
 waio_status waio_select_images(int64_t **index, int64_t *count, const waio_selection *selection,
-                               int64_t total, const waio_dataset *dataset);
+                               int64_t total, waio_dataset *dataset);
 
 /* CIFAR-10's binary version: records of 1 label byte and 3 planes of 32x32 bytes (R, G, B), in
  * test_batch.bin and data_batch_1.bin to data_batch_5.bin (1 to 5 of them, without a gap);

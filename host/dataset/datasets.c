@@ -251,7 +251,7 @@ void waio_dataset_close(waio_dataset *dataset)
 /* ---- the rest ---- */
 
 waio_status waio_select_images(int64_t **index, int64_t *count, const waio_selection *selection,
-                               int64_t total, const waio_dataset *dataset)
+                               int64_t total, waio_dataset *dataset)
 {
     waio_status st = WAIO_OK;
     waio_rng rng = {selection->seed};
@@ -259,6 +259,7 @@ waio_status waio_select_images(int64_t **index, int64_t *count, const waio_selec
     if (selection->count > total)
         WAIO_FAIL(st, WAIO_EINPUT, "data set %s: %lld images asked for, the split %s has %lld",
                   dataset->name, (long long)selection->count, dataset->split, (long long)total);
+    dataset->split_count = total;
     WAIO_NEW(st, *index, dataset->arena, (size_t)total);
     for (int64_t i = 0; i < total; i++)
         (*index)[i] = i;
@@ -273,6 +274,29 @@ waio_status waio_select_images(int64_t **index, int64_t *count, const waio_selec
     }
 done:
     return st;
+}
+
+const char *waio_dataset_notes_text(const waio_dataset *d, char text[WAIO_NOTES_TEXT])
+{
+    const waio_dataset_notes *n = &d->notes;
+    size_t at = 0;
+
+    text[0] = '\0';
+    if (n->skipped)
+        at += (size_t)snprintf(
+            text, WAIO_NOTES_TEXT, "%.60s, %.20s: %lld bad images left out; the first: %.500s\n",
+            d->name, d->split, (long long)n->skipped, n->first_skipped ? n->first_skipped : "?");
+    if (n->no_truncated || n->no_difficult || n->no_pose)
+        at += (size_t)snprintf(text + at, WAIO_NOTES_TEXT - at,
+                               "%.60s, %.20s: objects without truncated: %lld, taken for whole; "
+                               "without difficult: %lld, taken for not; without pose: %lld\n",
+                               d->name, d->split, (long long)n->no_truncated,
+                               (long long)n->no_difficult, (long long)n->no_pose);
+    if (n->other_size)
+        snprintf(text + at, WAIO_NOTES_TEXT - at,
+                 "%.60s, %.20s: %lld annotations state another size than their image has\n",
+                 d->name, d->split, (long long)n->other_size);
+    return text;
 }
 
 int64_t waio_dataset_bytes(const waio_dataset *dataset)

@@ -70,6 +70,8 @@ static waio_status step(set_reader *r)
 
 static void note_bad(set_reader *r, int64_t index)
 {
+    if (r->params->problem)
+        r->params->problem(r->params->problem_payload, waio_error_message());
     pthread_mutex_lock(&r->lock);
     if (index < r->first_bad) {
         r->first_bad = index;

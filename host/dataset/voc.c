@@ -64,7 +64,8 @@ static waio_status check_boxes(void *payload, int64_t index, waio_image_size siz
 
 static waio_status read_annotations(selected *s, waio_dataset *d, const waio_dataset_kind *kind,
                                     const id_list *ids, const char *list, const int64_t *index,
-                                    int64_t count, const char *folder, bool skip_bad)
+                                    int64_t count, const char *folder,
+                                    const waio_dataset_params *params)
 {
     waio_status st = WAIO_OK;
 
@@ -88,8 +89,10 @@ static waio_status read_annotations(selected *s, waio_dataset *d, const waio_dat
             continue;
         }
         waio_error_context(st, "%s:%d", list, s->line[n]);
-        if (st != WAIO_EINPUT || !skip_bad)
+        if (st != WAIO_EINPUT || !params->skip_bad)
             goto done;
+        if (params->problem)
+            params->problem(params->problem_payload, waio_error_message());
         if (!d->notes.first_skipped)
             d->notes.first_skipped = waio_arena_strdup(d->arena, waio_error_message());
         st = WAIO_OK;
@@ -174,7 +177,7 @@ waio_status waio_voc_open(waio_dataset *d, const waio_dataset_kind *kind, const 
     if (ids.count == 0)
         WAIO_FAIL(st, WAIO_EINPUT, "%s: no images are listed", list);
     WAIO_TRY(st, waio_select_images(&index, &count, &params->selection, ids.count, d));
-    WAIO_TRY(st, read_annotations(&s, d, kind, &ids, list, index, count, folder, params->skip_bad));
+    WAIO_TRY(st, read_annotations(&s, d, kind, &ids, list, index, count, folder, params));
     if (s.count == 0)
         WAIO_FAIL(st, WAIO_EINPUT, "%s: not one annotation is good; the first: %s", list,
                   d->notes.first_skipped);

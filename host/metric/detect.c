@@ -1,29 +1,38 @@
 #include "metric/detect.h"
 
 #include <math.h>
-#include <stdlib.h>
 
-static int64_t most_found(const waio_detector *d)
+/* Pairs of a class and an anchor that may compete. */
+static size_t most_pairs(const waio_detector *d)
 {
-    int64_t each = d->fast ? d->classes_per_anchor : d->classes;
-    int64_t kept = d->fast ? d->most : d->most_per_class;
-    int64_t anchors = waio_anchors_count(&d->anchors);
+    return (size_t)waio_anchors_count(&d->anchors) * (size_t)(d->fast ? 1 : d->classes);
+}
 
-    return each * (kept < anchors ? kept : anchors);
+/* Pairs that may stay. */
+static size_t most_found(const waio_detector *d)
+{
+    size_t anchors = (size_t)waio_anchors_count(&d->anchors);
+    size_t kept = (size_t)(d->fast ? d->most : d->most_per_class);
+
+    return (kept < anchors ? kept : anchors) * (size_t)(d->fast ? 1 : d->classes);
 }
 
 waio_status waio_detect_scratch_make(waio_detect_scratch *s, const waio_detector *d,
                                      waio_arena *arena)
 {
     waio_status st = WAIO_OK;
-    size_t anchors = (size_t)waio_anchors_count(&d->anchors);
 
-    s->capacity = most_found(d);
-    WAIO_NEW(st, s->box, arena, anchors);
-    WAIO_NEW(st, s->score, arena, anchors);
-    WAIO_NEW(st, s->candidate, arena, anchors);
-    WAIO_NEW(st, s->found, arena, (size_t)s->capacity);
-    WAIO_NEW(st, s->result, arena, (size_t)s->capacity);
+    if (most_pairs(d) > INT32_MAX / 2)
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "%zu pairs of a class and an anchor are too many",
+                  most_pairs(d));
+    WAIO_NEW(st, s->box, arena, (size_t)waio_anchors_count(&d->anchors));
+    WAIO_NEW(st, s->score, arena, most_pairs(d));
+    WAIO_NEW(st, s->candidate, arena, most_pairs(d));
+    WAIO_NEW(st, s->stays, arena, most_found(d));
+    WAIO_NEW(st, s->before, arena, most_found(d));
+    WAIO_NEW(st, s->last, arena, (size_t)d->classes);
+    WAIO_NEW(st, s->kept, arena, (size_t)d->classes);
+    WAIO_NEW(st, s->result, arena, (size_t)d->most * (size_t)d->classes_per_anchor);
 done:
     return st;
 }
@@ -31,9 +40,9 @@ done:
 /* ---- candidates, best first: a heap, since few of many are taken ---- */
 
 typedef struct heap {
-    int *item; /* anchors */
+    int *item; /* pairs: class * anchors + anchor */
     int count;
-    const float *score;
+    const float *score; /* per pair */
 } heap;
 
 static bool better(const heap *h, int a, int b)
@@ -68,11 +77,11 @@ static int take_best(heap *h)
     return best;
 }
 
-static heap candidates(const waio_detector *d, const waio_detect_scratch *s, int anchors)
+static heap candidates(const waio_detector *d, const waio_detect_scratch *s, int pairs)
 {
     heap h = {s->candidate, 0, s->score};
 
-    for (int i = 0; i < anchors; i++)
+    for (int i = 0; i < pairs; i++)
         if (d->above_least ? s->score[i] > d->least_score : s->score[i] >= d->least_score)
             h.item[h.count++] = i;
     for (int i = h.count / 2 - 1; i >= 0; i--)
@@ -80,23 +89,13 @@ static heap candidates(const waio_detector *d, const waio_detect_scratch *s, int
     return h;
 }
 
-/* Suppresses over scratch->score: what stays is appended to `found`, at most `most`. */
-static int suppress(waio_detection *found, int most, const waio_detector *d,
-                    const waio_detect_scratch *s, int anchors)
+/* Whether a box of class `class` stays beside those of its class that stay already. */
+static bool may_stay(const waio_detector *d, const waio_detect_scratch *s, int class, waio_box box)
 {
-    heap h = candidates(d, s, anchors);
-    int count = 0;
-
-    while (h.count && count < most) {
-        int anchor = take_best(&h);
-        bool keep = true;
-        for (int i = 0; i < count && keep; i++)
-            keep = !(waio_box_iou(found[i].box, s->box[anchor]) > d->most_overlap);
-        if (keep)
-            found[count++] =
-                (waio_detection){s->box[anchor], s->score[anchor], d->first_class, anchor};
-    }
-    return count;
+    for (int i = s->last[class]; i >= 0; i = s->before[i])
+        if (waio_box_iou(s->box[s->stays[i]], box) > d->most_overlap)
+            return false;
+    return true;
 }
 
 /* A number of the network as a score. */
@@ -105,43 +104,45 @@ static float as_score(const waio_detector *d, float x)
     return d->logits ? 1 / (1 + expf(-x)) : x;
 }
 
-/* ---- class by class ---- */
-
-static int by_score(const void *a, const void *b)
+/* Suppresses over the scores of pairs, all classes side by side: the pairs come in the order of the
+ * result, so it can end when that is full, which is long before most classes are done. */
+static int suppress(const waio_detector *d, const waio_detect_scratch *s, int anchors, int classes,
+                    int most_per_class)
 {
-    const waio_detection *x = a, *y = b;
+    heap h = candidates(d, s, anchors * classes);
+    int stay = 0, count = 0;
 
-    if (x->score != y->score)
-        return x->score > y->score ? -1 : 1;
-    if (x->class_index != y->class_index)
-        return x->class_index < y->class_index ? -1 : 1;
-    return x->anchor < y->anchor ? -1 : x->anchor > y->anchor;
+    for (int c = 0; c < classes; c++) {
+        s->last[c] = -1;
+        s->kept[c] = 0;
+    }
+    while (h.count && count < d->most) {
+        int pair = take_best(&h), class = pair / anchors, anchor = pair % anchors;
+        waio_box box = s->box[anchor];
+        if (s->kept[class] == most_per_class || !may_stay(d, s, class, box))
+            continue;
+        s->stays[stay] = anchor;
+        s->before[stay] = s->last[class];
+        s->last[class] = stay++;
+        s->kept[class]++;
+        if (d->clip)
+            box = waio_box_clip(box);
+        if (!d->clip || waio_box_has_area(box))
+            s->result[count++] = (waio_detection){box, s->score[pair], class, anchor};
+    }
+    return count;
 }
+
+/* ---- class by class ---- */
 
 static int detect_by_class(const waio_detector *d, const float *score, int anchors,
                            const waio_detect_scratch *s)
 {
-    int count = 0, kept = 0;
-
-    for (int c = 0; c < d->classes; c++) {
+    for (int c = 0; c < d->classes; c++)
         for (int i = 0; i < anchors; i++)
-            s->score[i] = as_score(d, score[(int64_t)i * d->columns + d->first_class + c]);
-        int n = suppress(s->found + count, d->most_per_class, d, s, anchors);
-        for (int i = count; i < count + n; i++)
-            s->found[i].class_index = c;
-        count += n;
-    }
-    qsort(s->found, (size_t)count, sizeof *s->found, by_score);
-    for (int i = 0; i < count && kept < d->most; i++) {
-        waio_detection one = s->found[i];
-        if (d->clip) {
-            one.box = waio_box_clip(one.box);
-            if (!waio_box_has_area(one.box))
-                continue;
-        }
-        s->result[kept++] = one;
-    }
-    return kept;
+            s->score[c * anchors + i] =
+                as_score(d, score[(int64_t)i * d->columns + d->first_class + c]);
+    return suppress(d, s, anchors, d->classes, d->most_per_class);
 }
 
 /* ---- fast ---- */
@@ -163,30 +164,28 @@ static int next_class(const waio_detector *d, const float *score, float below, i
 static int detect_fast(const waio_detector *d, const float *score, int anchors,
                        const waio_detect_scratch *s)
 {
-    int kept = 0;
+    int given = d->classes_per_anchor < d->classes ? d->classes_per_anchor : d->classes;
 
     for (int i = 0; i < anchors; i++) {
         const float *row = score + (int64_t)i * d->columns;
         int c = next_class(d, row, INFINITY, -1);
-        s->score[i] = c < 0 ? NAN : as_score(d, row[d->first_class + c]);
+        s->score[i] = as_score(d, row[d->first_class + c]);
     }
-    int count = suppress(s->found, d->most, d, s, anchors);
-    for (int i = 0; i < count; i++) {
-        const float *row = score + (int64_t)s->found[i].anchor * d->columns;
-        waio_detection one = s->found[i];
+    int count = suppress(d, s, anchors, 1, d->most);
+    /* From the last, so that a box's classes can take the places of it and those behind. */
+    for (int i = count - 1; i >= 0; i--) {
+        waio_detection one = s->result[i], *out = &s->result[i * given];
+        const float *row = score + (int64_t)one.anchor * d->columns;
         float below = INFINITY;
         int after = -1;
-        for (int k = 0; k < d->classes_per_anchor; k++) {
+        for (int k = 0; k < given; k++) {
             int c = next_class(d, row, below, after);
-            if (c < 0)
-                break;
-            one.class_index = after = c;
             below = row[d->first_class + c];
-            one.score = as_score(d, below);
-            s->result[kept++] = one;
+            after = c;
+            out[k] = (waio_detection){one.box, as_score(d, below), c, one.anchor};
         }
     }
-    return kept;
+    return count * given;
 }
 
 /* ---- all ---- */

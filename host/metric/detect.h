@@ -26,11 +26,11 @@ typedef struct waio_detection {
 /* Buffers of one worker, for one detector. */
 typedef struct waio_detect_scratch {
     waio_box *box;          /* per anchor */
-    float *score;           /* per anchor */
-    int *candidate;         /* per anchor */
-    waio_detection *found;  /* candidates of the result */
-    int64_t capacity;       /* of `found` */
-    waio_detection *result; /* what waio_detect gives: at most `most` */
+    float *score;           /* per class and anchor; fast: per anchor */
+    int *candidate;         /* the same */
+    int *stays, *before;    /* anchors of boxes that stay, and the one of its class before it */
+    int *last, *kept;       /* per class: the last one that stays, how many do */
+    waio_detection *result; /* what waio_detect gives */
 } waio_detect_scratch;
 
 waio_status waio_detect_scratch_make(waio_detect_scratch *scratch, const waio_detector *detector,

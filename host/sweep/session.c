@@ -80,6 +80,11 @@ static waio_status check_fit(const waio_session *s)
                           "model %s is a float network; method file takes networks that are "
                           "quantized already",
                           s->model.name);
+    if (!d->label)
+        return waio_error(WAIO_EINPUT,
+                          "data set %s has objects in its images, not a class for each: it is for "
+                          "detection",
+                          d->name);
     if (!waio_shape_equal(in, &image))
         return waio_error(
             WAIO_EINPUT, "model %s does not fit data set %s: its input is %s, an image is %s",
@@ -250,6 +255,8 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     s->options.data_dir = data_dir;
     waio_dataset_params images = waio_session_images(s);
     WAIO_TRY(st, waio_dataset_open(&s->dataset, dataset, &images));
+    char notes[WAIO_NOTES_TEXT];
+    fputs(waio_dataset_notes_text(s->dataset, notes), stderr);
     WAIO_TRY(st, check_fit(s));
     WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
     WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);

@@ -213,7 +213,7 @@ static void missing_files(void)
     CHECK_FAILS(open_dataset(&data, "cifar10", "validation", base, &all), WAIO_EUSAGE,
                 "there are: test train");
     CHECK_FAILS(open_dataset(&data, "imagenet", "test", base, &all), WAIO_EUSAGE,
-                "there are: shapes, cifar10");
+                "there are: shapes, shapes_pets");
     write_records("test_batch.bin", 0, 2);
     check_fails("test", WAIO_EINPUT, "batches.meta.txt");
     unlink(file_named("test_batch.bin"));

@@ -265,7 +265,7 @@ static void test_cifar10(void)
     waio_dataset_close(data);
     CHECK_FAILS(open_dataset(&data, "cifar10", "test", folder, &(waio_selection){.count = 13}),
                 WAIO_EINPUT, "the split test has 12");
-    CHECK_FAILS(open_dataset(&data, "cifar10", "val", folder, &all), WAIO_EUSAGE, "train, test");
+    CHECK_FAILS(open_dataset(&data, "cifar10", "val", folder, &all), WAIO_EUSAGE, "test train");
     CHECK_FAILS(open_dataset(&data, "cifar10", "train", folder, &all), WAIO_EINPUT,
                 "data_batch_1.bin");
     /* A sample holds different images, the same ones for the same seed. */
