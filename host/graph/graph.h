@@ -186,6 +186,11 @@ waio_status waio_graph_validate(const waio_graph *graph);
  * surviving values stay the same. A quantized network stays as it is. */
 waio_status waio_graph_optimize(waio_graph *graph);
 
+/* Makes a quantized network the float one that it stands for: constants become the numbers that
+ * their codes mean, activations lose their rounding and the ends of their ranges (but where codes
+ * begin at 0, which stands for ReLU). A float network stays as it is. */
+waio_status waio_graph_dequantize(waio_graph *graph);
+
 /* ---- reading ---- */
 
 const char *waio_op_name(waio_op op);

@@ -80,11 +80,6 @@ static waio_status check_fit(const waio_session *s)
                           "model %s is a float network; method file takes networks that are "
                           "quantized already",
                           s->model.name);
-    if (!d->label)
-        return waio_error(WAIO_EINPUT,
-                          "data set %s has objects in its images, not a class for each: it is for "
-                          "detection",
-                          d->name);
     if (!waio_shape_equal(in, &image))
         return waio_error(
             WAIO_EINPUT, "model %s does not fit data set %s: its input is %s, an image is %s",
