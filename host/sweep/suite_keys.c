@@ -10,7 +10,7 @@
 /* clang-format off */
 const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS] = {
     {"name", WAIO_KEY_NAME, true, AT(name)},
-    {"task", WAIO_KEY_WORD, false, AT(task), "classification", {"classification"}},
+    {"task", WAIO_KEY_WORD, false, AT(task), NULL, {"classification", "detection"}},
     {"models", WAIO_KEY_TEXTS, true, AT(models)},
     {"datasets", WAIO_KEY_TEXTS, true, AT(datasets)},
     {"split", WAIO_KEY_WORD, false, AT(split), "test",
