@@ -4,7 +4,10 @@
 Small networks whose input holds the box codes and the scores (a 1x1 convolution picks each), float
 and uint8 (the kernel takes no int8), with random options: fast and class by class, one or several classes an anchor, with
 and without background, tied scores (fast), anchors as floats and as codes. With WAIO_TEST_MODELS every
-.tflite file with this operator below that folder is run on WAIO_TEST_IMAGES random images [4]."""
+.tflite file with this operator below that folder is run on WAIO_TEST_IMAGES random images [4].
+
+    test_tflite_detection.py --make-golden tests/data    writes the file of test_tflite_detection.c
+"""
 import os
 import subprocess
 import sys
@@ -186,6 +189,19 @@ def test_real(folder):
     print(f"{count} real networks" if count else "skipped: real networks (WAIO_TEST_MODELS)")
 
 
+def make_golden(folder):
+    """The file of tests/unit/test_tflite_detection.c."""
+    rng = np.random.default_rng(7)
+    options = {"max_detections": 5, "max_classes_per_detection": 1, "num_classes": 3,
+               "nms_score_threshold": 0.25, "nms_iou_threshold": 0.5, "use_regular_nms": False,
+               "y_scale": 10.0, "x_scale": 10.0, "h_scale": 5.0, "w_scale": 5.0}
+    content = network(rng, np.uint8, 6, 3, 1, options)
+    Path(folder, "small_detection.tflite").write_bytes(content)
+
+
+if sys.argv[1:2] == ["--make-golden"]:
+    make_golden(sys.argv[2])
+    sys.exit()
 with tempfile.TemporaryDirectory() as temporary:
     test_small(Path(temporary))
     test_real(Path(temporary))
