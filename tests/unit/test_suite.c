@@ -94,7 +94,7 @@ static void test_defaults(void)
     snprintf(text, sizeof text, "%s%s", head, bits);
     write_file(text, strlen(text));
     CHECK_OK(waio_suite_read(&s, path, arena));
-    CHECK(strcmp(s.task, "classification") == 0 && strcmp(s.split, "test") == 0 && s.images == 0 &&
+    CHECK(!s.task && !s.metric && !s.difficult && strcmp(s.split, "test") == 0 && s.images == 0 &&
               strcmp(s.preprocess, "raw") == 0,
           "task, split, images, preprocess");
     CHECK(strcmp(s.method.name, "ptq") == 0 && !s.method.range && !s.method.granularity &&
@@ -161,7 +161,9 @@ static const fault elsewhere[] = {
     {"method: {rnge: minmax}", 5,
      "unknown key \"method.rnge\"; known here: name, range, granularity, weights, "
      "activations, rounding, weight_range, equalize, absorb, correction"},
-    {"task: detection", 5, "task: \"detection\" is not allowed; allowed: classification"},
+    {"task: tracking", 5, "task: \"tracking\" is not allowed; allowed: classification, detection"},
+    {"metric: map", 5, "metric: \"map\" is not allowed; allowed: map_coco, ap50, voc07, voc10"},
+    {"difficult: keep", 5, "difficult: \"keep\" is not allowed; allowed: count, ignore"},
     {"resize: nearest", 5, "resize: resize \"nearest\" is unknown; it is FILTER[/FRAMING]"},
     {"split: dev", 5, "split: \"dev\" is not allowed; allowed: test, train, val"},
     {"preprocess: none", 5, "preprocess: \"none\" is not allowed; allowed: raw, unit, tf, caffe"},
@@ -394,10 +396,10 @@ static void test_readme(void)
             continue;
         snprintf(line, sizeof line, "%.*s", (int)strcspn(row + 1, "\n"), row + 1);
         snprintf(text, sizeof text, "| %s%s%s |", key->fallback ? "`" : "",
-                 key->fallback                  ? key->fallback
-                 : key->required                ? "required"
-                 : key->kind == WAIO_KEY_RESIZE ? "by data set"
-                                                : "by method",
+                 key->fallback            ? key->fallback
+                 : key->required          ? "required"
+                 : strchr(key->path, '.') ? "by method"
+                                          : "by data set",
                  key->fallback ? "`" : "");
         if (key->kind == WAIO_KEY_NUMBERS)
             snprintf(text, sizeof text, "| `[%s]` |", key->fallback);
