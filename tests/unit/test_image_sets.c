@@ -131,6 +131,7 @@ static void broken_lists(void)
         write_text("shapes-iiit-pet/annotations/test.txt", row[i].test);
         CHECK_FAILS(waio_dataset_open(&d, "shapes_pets", &p), WAIO_EINPUT, row[i].part);
     }
+    make_pets();
     CHECK_OK(waio_file_replace(at("shapes-iiit-pet/annotations/test.txt"), "Poodle_2 1\0 1 1", 15));
     CHECK_FAILS(waio_dataset_open(&d, "shapes_pets", &p), WAIO_EINPUT, "a zero byte at byte 10");
     /* Cut off anywhere, lists are refused or shorter. */
