@@ -163,7 +163,7 @@ static const field fields[] = {
     {"data", FIELD_NAME, AT(dataset), NULL, 0, 0, 0},
     {"split", FIELD_CHOICE, AT(split), "test train val trainval all ", 0, 0, 0},
     {"images", FIELD_COUNT, AT(images), NULL, 0, 1000000000, 0},
-    {"pre", FIELD_CHOICE, AT(preprocess), "raw unit tf caffe torch ", 0, 0, 0},
+    {"pre", FIELD_CHOICE, AT(preprocess), "raw unit u8 tf caffe torch ", 0, 0, 0},
     {"resize", FIELD_RESIZE, AT(resize), NULL, 0, 0, 0},
     {"method", FIELD_CHOICE, AT(method), "ptq ptq_mse squant dfq float file ", 0, 0, 0},
     {"range", FIELD_CHOICE, AT(range), "minmax mse p99 p99.9 p99.99 kl batchnorm noise ", 0, 0, QUANTIZING},

@@ -22,8 +22,8 @@ enum { MOST_FILES = 64, MOST_SIDE = 300 };
 static const char *const classes[] = {"disc", "ring",  "square",   "triangle", "hexagon",
                                       "star", "cross", "crescent", "arrow",    "heart"};
 static const char *const pipelines[] = {
-    "pil-bilinear", "pil-bicubic/crop", "tf-bilinear/crop300",   "tf2-bilinear/letterbox",
-    "cv-linear",    "cv-linear/crop",   "pil-bilinear/letterbox"};
+    "pil-bilinear", "pil-bicubic/crop", "tf-bilinear/crop300", "tf2-bilinear/letterbox",
+    "cv-linear",    "cv-linear/crop",   "pil-bicubic/cover",   "pil-bilinear/letterbox"};
 
 typedef struct sample {
     const char *path, *suffix;

@@ -11,6 +11,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 try:
     import cv2
     import numpy as np
+    import keras
     import tensorflow as tf
     from PIL import Image
 except ImportError as missing:
@@ -78,6 +79,20 @@ def letterbox(image, size, how):
     return out
 
 
+def smart_resize(pixels, size):
+    """As Keras documents its function of this name, which fails on images of one pixel."""
+    h, w = pixels.shape[:2]
+    crop_h = max(1, min(h, int(float(w * size[0]) / size[1])))
+    crop_w = max(1, min(w, int(float(h * size[1]) / size[0])))
+    top, left = int((h - crop_h) / 2), int((w - crop_w) / 2)
+    part = pixels[top:top + crop_h, left:left + crop_w]
+    ours = tf.image.resize(part[None], size, "bilinear", antialias=False).numpy()[0]
+    if min(h, w) > 4:
+        theirs = np.asarray(keras.utils.img_to_array(keras.preprocessing.image.smart_resize(pixels, size)))
+        assert np.abs(ours - theirs).max() < 1, "Keras does something else"
+    return ours
+
+
 def check_file(path, folder, exif):
     image, out = pil_image(path), folder / "ours.rgb"
     pixels = np.array(image)
@@ -96,6 +111,8 @@ def check_file(path, folder, exif):
         check("tf-bilinear", path, waio(path, size, "tf-bilinear", out), np.rint(legacy), 1)
         half = tf.image.resize(batch, size, "bilinear", antialias=False).numpy()[0]
         check("tf2-bilinear", path, waio(path, size, "tf2-bilinear", out), np.rint(half), 1)
+        check("tf2-bilinear/cover", path, waio(path, size, "tf2-bilinear/cover", out),
+              np.rint(np.asarray(smart_resize(pixels.astype(np.float32), size))), 1)
         upright = cv2.imread(str(path), cv2.IMREAD_COLOR)[:, :, ::-1] if exif else pixels
         check("cv-linear", path, waio(path, size, "cv-linear", out),
               cv2.resize(np.ascontiguousarray(upright), wh, interpolation=cv2.INTER_LINEAR), 1)

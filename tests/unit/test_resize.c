@@ -108,14 +108,18 @@ static void frames(void)
         int height, width, to_height, to_width;
         waio_frame frame;
     } row[] = {
-        {"pil-bilinear", 375, 500, 224, 200, {224, 200, 0, 0}},
-        {"pil-bilinear/crop256", 375, 500, 224, 224, {256, 341, 16, 58}}, /* 58.5: to the even */
-        {"pil-bilinear/crop256", 500, 333, 224, 224, {384, 256, 80, 16}},
-        {"pil-bilinear/crop", 500, 333, 224, 224, {336, 224, 56, 0}},
-        {"pil-bilinear/crop", 100, 100, 64, 32, {64, 64, 0, 16}},
-        {"tf-bilinear/letterbox", 375, 500, 512, 512, {384, 512, 0, 0}},
-        {"tf-bilinear/letterbox", 500, 333, 300, 300, {300, 200, 0, 0}},
-        {"tf-bilinear/letterbox", 1000, 1, 10, 10, {10, 1, 0, 0}},
+        {"pil-bilinear", 375, 500, 224, 200, {224, 200, 0, 0, 0, 0, 0, 0}},
+        {"pil-bilinear/crop256", 375, 500, 224, 224, {256, 341, 16, 58, 0, 0, 0, 0}}, /* 58.5: to
+                                                                                         the even */
+        {"pil-bilinear/crop256", 500, 333, 224, 224, {384, 256, 80, 16, 0, 0, 0, 0}},
+        {"pil-bilinear/crop", 500, 333, 224, 224, {336, 224, 56, 0, 0, 0, 0, 0}},
+        {"pil-bilinear/crop", 100, 100, 64, 32, {64, 64, 0, 16, 0, 0, 0, 0}},
+        {"tf2-bilinear/cover", 375, 500, 224, 224, {224, 224, 0, 0, 0, 62, 375, 375}},
+        {"tf2-bilinear/cover", 500, 333, 100, 200, {100, 200, 0, 0, 167, 0, 166, 333}},
+        {"tf2-bilinear/cover", 1, 1000, 10, 10, {10, 10, 0, 0, 0, 499, 1, 1}},
+        {"tf-bilinear/letterbox", 375, 500, 512, 512, {384, 512, 0, 0, 0, 0, 0, 0}},
+        {"tf-bilinear/letterbox", 500, 333, 300, 300, {300, 200, 0, 0, 0, 0, 0, 0}},
+        {"tf-bilinear/letterbox", 1000, 1, 10, 10, {10, 1, 0, 0, 0, 0, 0, 0}},
     };
     waio_frame f;
     waio_resize r;
@@ -124,8 +128,16 @@ static void frames(void)
         CHECK_OK(waio_resize_parse(&r, row[i].name));
         CHECK_OK(waio_resize_frame(&f, &r, row[i].height, row[i].width, row[i].to_height,
                                    row[i].to_width));
-        CHECK(memcmp(&f, &row[i].frame, sizeof f) == 0, "%s of %dx%d: %dx%d at %d, %d", row[i].name,
-              row[i].height, row[i].width, f.height, f.width, f.top, f.left);
+        const waio_frame *e = &row[i].frame;
+        bool cut = e->from_height != 0;
+        CHECK(f.height == e->height && f.width == e->width && f.top == e->top && f.left == e->left,
+              "%s of %dx%d: %dx%d at %d, %d", row[i].name, row[i].height, row[i].width, f.height,
+              f.width, f.top, f.left);
+        CHECK(f.from_height == (cut ? e->from_height : row[i].height) &&
+                  f.from_width == (cut ? e->from_width : row[i].width) &&
+                  f.from_top == e->from_top && f.from_left == e->from_left,
+              "%s of %dx%d: from %dx%d at %d, %d", row[i].name, row[i].height, row[i].width,
+              f.from_height, f.from_width, f.from_top, f.from_left);
     }
     CHECK_OK(waio_resize_parse(&r, "pil-bilinear/crop200"));
     CHECK_FAILS(waio_resize_frame(&f, &r, 300, 300, 224, 224), WAIO_EUSAGE,
@@ -136,8 +148,9 @@ static void frames(void)
 
 static void names(void)
 {
-    static const char *const canonical[] = {"pil-bilinear", "pil-bicubic/crop", "tf-bilinear/crop1",
-                                            "tf2-bilinear/letterbox", "cv-linear/crop16384"};
+    static const char *const canonical[] = {"pil-bilinear",       "pil-bicubic/crop",
+                                            "tf-bilinear/crop1",  "tf2-bilinear/letterbox",
+                                            "tf2-bilinear/cover", "cv-linear/crop16384"};
     static const char *const wrong[] = {"",
                                         "pil",
                                         "pil-bilinear/",
