@@ -224,9 +224,9 @@ int waio_cmd_data(int argc, char **argv)
         .details =
             "verify looks at every image and annotation of the data sets that are there and\n"
             "counts them; exit status 2 if there is any problem. decode writes the pixels of a\n"
-            "JPEG or PNG as a data set would hold them.",
-        .example = "waio data decode photo.jpg --size 224x224 --resize pil-bilinear/crop256 --out "
-                   "photo.rgb",
+            "JPEG or PNG as a data set would hold them: waio data decode photo.jpg --size 224x224\n"
+            "--resize pil-bilinear/crop256 --out photo.rgb",
+        .example = "waio data verify --dataset shapes_pets",
         .option = options,
         .option_count = sizeof options / sizeof *options,
     };

@@ -15,7 +15,7 @@ static waio_arena *arena;
 
 #define BOX(a, b, c, d)                                                                            \
     "<bndbox><xmin>" #a "</xmin><ymin>" #b "</ymin><xmax>" #c "</xmax><ymax>" #d "</ymax></"       \
-                                                                                 "bndbox>"
+    "bndbox>"
 #define OBJECT(inside)   "<object>\n" inside "\n</object>"
 #define ANNOTATE(inside) "<annotation>\n" inside "\n</annotation>"
 #define SIZE_OF(w, h)    "<size><width>" #w "</width><height>" #h "</height><depth>3</depth></size>"

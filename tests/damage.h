@@ -1,6 +1,6 @@
 /* Damage to the bytes of a file, seeded, for the fuzz programs. */
-#ifndef WAIO_TESTS_FUZZ_DAMAGE_H
-#define WAIO_TESTS_FUZZ_DAMAGE_H
+#ifndef WAIO_TESTS_DAMAGE_H
+#define WAIO_TESTS_DAMAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
