@@ -12,11 +12,12 @@
 #include "dataset/data_verify.h"
 #include "dataset/image.h"
 #include "dataset/resize.h"
+#include "util/clock.h"
 #include "util/file.h"
 
 typedef struct data_args {
     const char *data, *dataset, *size, *resize, *out;
-    int64_t threads;
+    int64_t threads, repeat;
     bool quiet;
 } data_args;
 
@@ -124,29 +125,69 @@ done:
     return st;
 }
 
-static waio_status decode(const data_args *a, const char *path)
+/* One file's pixels, brought to the size that is asked for, to `result`: `image` or `small`. */
+static waio_status decode_file(const waio_image **result, waio_image *image, waio_image *small,
+                               const data_args *a, const char *path, waio_arena *arena)
 {
     waio_status st = WAIO_OK;
-    waio_arena *arena = waio_arena_new();
-    waio_image image = {0}, small = {0}, *result = &image;
     waio_resize resize;
     unsigned char *data = NULL;
     size_t size = 0;
 
-    if (!arena)
-        return WAIO_ENOMEM;
     WAIO_TRY(st, waio_resize_parse(&resize, a->resize));
     WAIO_TRY(st, waio_file_read(&data, &size, path, arena));
-    WAIO_TRY(st, waio_image_decode(&image, data, size, path, resize.filter == WAIO_CV_LINEAR));
+    WAIO_TRY(st, waio_image_decode(image, data, size, path, resize.filter == WAIO_CV_LINEAR));
+    *result = image;
     if (a->size) {
-        WAIO_TRY(st, resized(&small, &image, a, &resize));
-        result = &small;
+        WAIO_TRY(st, resized(small, image, a, &resize));
+        *result = small;
     }
+done:
+    return st;
+}
+
+static waio_status decode(const data_args *a, const char *path)
+{
+    waio_status st = WAIO_OK;
+    waio_arena *arena = waio_arena_new();
+    waio_image image = {0}, small = {0};
+    const waio_image *result = NULL;
+
+    if (!arena)
+        return WAIO_ENOMEM;
+    WAIO_TRY(st, decode_file(&result, &image, &small, a, path, arena));
     if (a->out)
         WAIO_TRY(st, waio_file_replace(a->out, result->pixel,
                                        3 * (size_t)result->height * (size_t)result->width));
     printf("%s: %dx%d (height x width)", path, image.height, image.width);
     printf(a->size ? " to %dx%d\n" : "\n", small.height, small.width);
+done:
+    free(image.pixel);
+    free(small.pixel);
+    waio_arena_free(arena);
+    return st;
+}
+
+/* All files over and over on this thread, files read anew each time. */
+static waio_status time_files(const data_args *a, const char *const *path, int count)
+{
+    waio_status st = WAIO_OK;
+    waio_arena *arena = NULL;
+    waio_image image = {0}, small = {0};
+    const waio_image *result = NULL;
+    double started = waio_clock_thread();
+
+    for (int64_t n = 0; n < a->repeat; n++)
+        for (int i = 0; i < count; i++) {
+            if (!(arena = waio_arena_new()))
+                WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+            WAIO_TRY(st, decode_file(&result, &image, &small, a, path[i], arena));
+            waio_arena_free(arena);
+            arena = NULL;
+        }
+    double images = (double)a->repeat * count, seconds = waio_clock_thread() - started;
+    printf("%.0f images in %.3f s of one processor: %.1f images/s\n", images, seconds,
+           images / seconds);
 done:
     free(image.pixel);
     free(small.pixel);
@@ -170,20 +211,22 @@ int waio_cmd_data(int argc, char **argv)
          "decode: how, as in suites/README.md [pil-bilinear]", 0, 0},
         {"out", WAIO_OPTION_TEXT, &a.out, "FILE", "decode: where the bytes R G B go, row by row", 0,
          0},
+        {"repeat", WAIO_OPTION_COUNT, &a.repeat, "N",
+         "decode: all files so often, and say how fast [0: once]", 0, 1000000},
         {"quiet", WAIO_OPTION_FLAG, &a.quiet, NULL, "no progress line", 0, 0},
     };
     const waio_command command = {
         .name = "data",
         .summary = "verify data sets, decode an image",
-        .positional = "verify | decode FILE",
+        .positional = "verify | decode FILE ...",
         .fewest = 1,
-        .most = 2,
+        .most = 32,
         .details =
             "verify looks at every image and annotation of the data sets that are there and\n"
             "counts them; exit status 2 if there is any problem. decode writes the pixels of a\n"
-            "JPEG or PNG as a data set would hold them.",
-        .example = "waio data decode photo.jpg --size 224x224 --resize pil-bilinear/crop256 --out "
-                   "photo.rgb",
+            "JPEG or PNG as a data set would hold them: waio data decode photo.jpg --size 224x224\n"
+            "--resize pil-bilinear/crop256 --out photo.rgb",
+        .example = "waio data verify --dataset shapes_pets",
         .option = options,
         .option_count = sizeof options / sizeof *options,
     };
@@ -194,6 +237,8 @@ int waio_cmd_data(int argc, char **argv)
         return 0;
     if (strcmp(args.item[0], "verify") == 0 && args.count == 1)
         WAIO_TRY(st, verify(&a, &problems));
+    else if (strcmp(args.item[0], "decode") == 0 && args.count >= 2 && a.repeat)
+        WAIO_TRY(st, time_files(&a, args.item + 1, args.count - 1));
     else if (strcmp(args.item[0], "decode") == 0 && args.count == 2)
         WAIO_TRY(st, decode(&a, args.item[1]));
     else

@@ -316,6 +316,8 @@ waio_placement waio_dataset_placement(const waio_dataset *d, int64_t index)
     waio_image_size size = d->image_size[index];
     if (waio_resize_frame(&frame, &resize, size.height, size.width, d->height, d->width) != WAIO_OK)
         return whole;
-    return (waio_placement){(double)frame.width / size.width, (double)frame.height / size.height,
-                            frame.left, frame.top};
+    double scale_x = (double)frame.width / frame.from_width;
+    double scale_y = (double)frame.height / frame.from_height;
+    return (waio_placement){scale_x, scale_y, frame.left + frame.from_left * scale_x,
+                            frame.top + frame.from_top * scale_y};
 }

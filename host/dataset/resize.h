@@ -14,6 +14,8 @@
  *   stretch        the whole image on the whole input, aspect lost (the default, not written)
  *   crop, cropN    the shorter side becomes N (without N: the larger side of the input), the middle
  *                  is cut out: torchvision's Resize(N) and CenterCrop, with their rounding
+ *   cover          the largest middle part that has the input's aspect is cut out of the image and
+ *                  then resized: Keras's smart_resize and crop_to_aspect_ratio
  *   letterbox      the aspect kept, the larger side on the input's, zero bytes at right and bottom:
  *                  the OD API's keep_aspect_ratio_resizer with padding, sides rounded as there
  */
@@ -32,7 +34,7 @@ typedef enum waio_filter {
     WAIO_CV_LINEAR
 } waio_filter;
 
-typedef enum waio_framing { WAIO_STRETCH, WAIO_CROP, WAIO_LETTERBOX } waio_framing;
+typedef enum waio_framing { WAIO_STRETCH, WAIO_CROP, WAIO_COVER, WAIO_LETTERBOX } waio_framing;
 
 enum { WAIO_RESIZE_TEXT = 32, WAIO_MAX_SIDE = 16384 };
 
@@ -47,10 +49,12 @@ waio_status waio_resize_parse(waio_resize *out, const char *text);
 /* The canonical text. */
 const char *waio_resize_text(char text[WAIO_RESIZE_TEXT], const waio_resize *resize);
 
-/* Where an image of `height` x `width` goes on an input of `to_height` x `to_width`: all of it is
- * brought to `height` x `width` of the frame, whose pixel (top, left) is the input's first. */
+/* Where an image of `height` x `width` goes on an input of `to_height` x `to_width`: the part from
+ * pixel (from_top, from_left), from_height x from_width large, is brought to `height` x `width` of
+ * the frame, whose pixel (top, left) is the input's first. */
 typedef struct waio_frame {
     int height, width, top, left;
+    int from_top, from_left, from_height, from_width;
 } waio_frame;
 
 /* WAIO_EUSAGE: the input is larger than cropN's side. */
@@ -69,11 +73,11 @@ typedef struct waio_axis {
     int in, out, first, count;
 } waio_axis;
 
-/* resize_pil.c; dst rows are `stride` bytes apart. */
+/* resize_pil.c; rows are `stride` and `src_stride` bytes apart. */
 waio_status waio_resize_pil(unsigned char *dst, int stride, const unsigned char *src,
-                            waio_filter filter, waio_axis y, waio_axis x);
+                            int src_stride, waio_filter filter, waio_axis y, waio_axis x);
 /* resize_bilinear.c */
 waio_status waio_resize_bilinear(unsigned char *dst, int stride, const unsigned char *src,
-                                 waio_filter filter, waio_axis y, waio_axis x);
+                                 int src_stride, waio_filter filter, waio_axis y, waio_axis x);
 
 #endif

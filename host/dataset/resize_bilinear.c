@@ -79,10 +79,10 @@ static void cv_row(unsigned char *dst, const unsigned char *low, const unsigned 
 }
 
 waio_status waio_resize_bilinear(unsigned char *dst, int stride, const unsigned char *src,
-                                 waio_filter filter, waio_axis y, waio_axis x)
+                                 int src_stride, waio_filter filter, waio_axis y, waio_axis x)
 {
     neighbour *rows = neighbours(y, filter), *columns = neighbours(x, filter);
-    size_t bytes = 3 * (size_t)x.in;
+    size_t bytes = (size_t)src_stride;
 
     for (int i = 0; rows && columns && i < y.count; i++) {
         unsigned char *to = dst + (size_t)i * (size_t)stride;

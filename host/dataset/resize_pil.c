@@ -129,7 +129,7 @@ down_columns(unsigned char *restrict dst, const unsigned char *restrict src, siz
 }
 
 waio_status waio_resize_pil(unsigned char *dst, int stride, const unsigned char *src,
-                            waio_filter filter, waio_axis y, waio_axis x)
+                            int src_stride, waio_filter filter, waio_axis y, waio_axis x)
 {
     waio_status st = WAIO_OK;
     weights across = {0}, down = {0};
@@ -137,7 +137,7 @@ waio_status waio_resize_pil(unsigned char *dst, int stride, const unsigned char 
     int32_t *sum = NULL;
     bool narrow = x.in != x.out, low = y.in != y.out;
     int first_row = y.first, end_row = y.first + y.count;
-    size_t bytes = 3 * (size_t)x.count, src_stride = 3 * (size_t)x.in;
+    size_t bytes = 3 * (size_t)x.count;
 
     if (low) {
         WAIO_TRY(st, weights_make(&down, y, filter));
@@ -153,9 +153,9 @@ waio_status waio_resize_pil(unsigned char *dst, int stride, const unsigned char 
     for (int r = first_row; r < end_row; r++) {
         unsigned char *to = rows + (size_t)(r - first_row) * bytes;
         if (narrow)
-            along_row(to, src + (size_t)r * src_stride, &across, x.count);
+            along_row(to, src + (size_t)r * (size_t)src_stride, &across, x.count);
         else
-            memcpy(to, src + (size_t)r * src_stride + 3 * (size_t)x.first, bytes);
+            memcpy(to, src + (size_t)r * (size_t)src_stride + 3 * (size_t)x.first, bytes);
     }
     for (int i = 0; i < y.count; i++) {
         unsigned char *to = dst + (size_t)i * (size_t)stride;

@@ -166,7 +166,7 @@ static const field fields[] = {
     {"data", FIELD_NAME, AT(dataset), NULL, 0, 0, 0},
     {"split", FIELD_CHOICE, AT(split), "test train val trainval all ", 0, 0, 0},
     {"images", FIELD_COUNT, AT(images), NULL, 0, 1000000000, 0},
-    {"pre", FIELD_CHOICE, AT(preprocess), "raw unit tf caffe torch ", 0, 0, 0},
+    {"pre", FIELD_CHOICE, AT(preprocess), "raw unit u8 tf caffe torch ", 0, 0, 0},
     {"resize", FIELD_RESIZE, AT(resize), NULL, 0, 0, 0},
     {"metric", FIELD_CHOICE, AT(metric), "map_coco ap50 voc07 voc10 ", 0, 0, NOT_DETECTION},
     {"difficult", FIELD_CHOICE, AT(difficult), "count ignore ", 0, 0, NOT_DETECTION},

@@ -17,7 +17,7 @@ const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS] = {
         {"test", "train", "val", "trainval", "all"}},
     {"images", WAIO_KEY_NUMBER, false, AT(images), "0", .least = 0, .most = 1000000000},
     {"preprocess", WAIO_KEY_WORD, false, AT(preprocess), "raw",
-        {"raw", "unit", "tf", "caffe", "torch"}},
+        {"raw", "unit", "u8", "tf", "caffe", "torch"}},
     {"resize", WAIO_KEY_RESIZE, false, AT(resize), NULL},
     {"metric", WAIO_KEY_WORD, false, AT(metric), NULL, {"map_coco", "ap50", "voc07", "voc10"}},
     {"difficult", WAIO_KEY_WORD, false, AT(difficult), NULL, {"count", "ignore"}},

@@ -350,6 +350,9 @@ static void normalizations(void)
     } row[] = {
         {"raw", {0, 1, 2}, {{0, 100, 255}, {0, 100, 255}, {0, 100, 255}}},
         {"unit", {0, 1, 2}, {{0, 0.39215686, 1}, {0, 0.39215686, 1}, {0, 0.39215686, 1}}},
+        {"u8",
+         {0, 1, 2},
+         {{-1, -0.21875, 0.9921875}, {-1, -0.21875, 0.9921875}, {-1, -0.21875, 0.9921875}}},
         {"tf", {0, 1, 2}, {{-1, -0.21568627, 1}, {-1, -0.21568627, 1}, {-1, -0.21568627, 1}}},
         {"caffe",
          {2, 1, 0},
@@ -379,7 +382,7 @@ static void normalizations(void)
         }
     }
     CHECK_FAILS(waio_preprocess_table(&table, "imagenet", 3), WAIO_EUSAGE,
-                "there are: raw, unit, tf, caffe, torch");
+                "there are: raw, unit, u8, tf, caffe, torch");
     CHECK_FAILS(waio_preprocess_table(&table, "tf", 1), WAIO_EINPUT, "3 channels");
 }
 

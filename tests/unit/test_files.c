@@ -303,7 +303,8 @@ static void test_preprocess(void)
     CHECK(t.source[0] == 0 && t.value[1][0] == -1 && t.value[1][255] == 1, "tf is -1 to 1");
     CHECK_OK(waio_preprocess_table(&t, "torch", 3));
     CHECK(t.value[0][255] == (float)((1 - 0.485) / 0.229), "torch");
-    CHECK_FAILS(waio_preprocess_table(&t, "none", 3), WAIO_EUSAGE, "raw, unit, tf, caffe, torch");
+    CHECK_FAILS(waio_preprocess_table(&t, "none", 3), WAIO_EUSAGE,
+                "raw, unit, u8, tf, caffe, torch");
 }
 
 int main(void)

@@ -43,7 +43,7 @@ static waio_config random_config(void)
     c.dataset = random_name();
     c.split = ONE_OF("test", "train");
     c.images = pick(1000);
-    c.preprocess = ONE_OF("raw", "unit", "tf", "caffe", "torch");
+    c.preprocess = ONE_OF("raw", "unit", "u8", "tf", "caffe", "torch");
     c.method = ONE_OF("ptq", "ptq_mse", "squant", "dfq");
     c.engine = ONE_OF("simulate", "integer", "both");
     c.range = ONE_OF(NULL, "minmax", "mse", "p99.9", "kl", "batchnorm", "noise");
@@ -213,7 +213,7 @@ static void wrong_assignments(void)
         {"split=test ", "test train"},
         {"resize=", "FILTER[/FRAMING]"},
         {"resize=pil-bilinear/crop0", "N from 1 to 16384"},
-        {"pre=", "raw unit tf caffe torch"},
+        {"pre=", "raw unit u8 tf caffe torch"},
         {"method=qat", "ptq ptq_mse squant dfq float file"},
         {"range=l1", "minmax mse p99 p99.9 p99.99 kl batchnorm noise"},
         {"wrange=kl", "minmax mse p99"},

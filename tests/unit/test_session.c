@@ -348,7 +348,7 @@ static void refusals(void)
     refused("no_such_model", "shapes", &o, WAIO_EINPUT, "no_such_model");
     refused(tiny_model, "mnist", &o, WAIO_EUSAGE, "there are: shapes, shapes_pets");
     o.preprocess = "none";
-    refused(tiny_model, "shapes", &o, WAIO_EUSAGE, "raw, unit, tf, caffe, torch");
+    refused(tiny_model, "shapes", &o, WAIO_EUSAGE, "raw, unit, u8, tf, caffe, torch");
     o = tiny_session_options(7, 1);
     o.split = "val";
     refused(tiny_model, "shapes", &o, WAIO_EUSAGE, "test train");

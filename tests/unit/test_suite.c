@@ -166,7 +166,7 @@ static const fault elsewhere[] = {
     {"difficult: keep", 5, "difficult: \"keep\" is not allowed; allowed: count, ignore"},
     {"resize: nearest", 5, "resize: resize \"nearest\" is unknown; it is FILTER[/FRAMING]"},
     {"split: dev", 5, "split: \"dev\" is not allowed; allowed: test, train, val"},
-    {"preprocess: none", 5, "preprocess: \"none\" is not allowed; allowed: raw, unit, tf, caffe"},
+    {"preprocess: none", 5, "preprocess: \"none\" is not allowed; allowed: raw, unit, u8, tf"},
     {"method: {name: qat}", 5,
      "method.name: \"qat\" is not allowed; allowed: ptq, ptq_mse, squant"},
     {"method:\n  name: ptq\n  range: l1", 7, "method.range: \"l1\" is not allowed"},
