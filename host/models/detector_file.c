@@ -225,6 +225,36 @@ done:
     return st;
 }
 
+/* One name a line, in a file beside the model; the background's line may stand in front. "???", as
+ * TensorFlow's label maps write it, is no name. */
+static waio_status read_label_file(waio_detector *d, const cJSON *item, const char *beside,
+                                   waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    const char *name = cJSON_GetStringValue(item), **label = NULL, *folder = NULL, *path = NULL;
+    unsigned char *text = NULL;
+    size_t size = 0;
+    int count = 0;
+
+    if (!name)
+        return waio_error(WAIO_EINPUT, "\"label_file\": expected the name of a file");
+    if (!(folder = waio_path_dir(arena, beside)) || !(path = waio_path_join(arena, folder, name)))
+        return WAIO_ENOMEM;
+    WAIO_TRY(st, waio_file_read(&text, &size, path, arena));
+    WAIO_NEW(st, label, arena, (size_t)d->columns);
+    for (char *save = NULL, *line = strtok_r((char *)text, "\r\n", &save); line;
+         line = strtok_r(NULL, "\r\n", &save), count++)
+        if (count < d->columns)
+            label[count] = strcmp(line, "???") == 0 ? "" : line;
+    if (count != d->columns && count != d->classes)
+        WAIO_FAIL(st, WAIO_EINPUT, "%s: %d names, expected one for each of the %d classes%s", path,
+                  count, d->classes, d->first_class ? ", or one more in front" : "");
+    d->label_set = NULL;
+    d->label = label + (count - d->classes);
+done:
+    return st;
+}
+
 /* An output by its number, or by the name of its value. */
 static waio_status read_output(int *out, const cJSON *item, const char *key,
                                const waio_graph *graph)
@@ -265,10 +295,11 @@ static waio_status check_outputs(waio_detector *d, const waio_graph *graph)
     return WAIO_OK;
 }
 
-static waio_status read_detector(waio_detector *d, const cJSON *root, waio_graph *graph)
+static waio_status read_detector(waio_detector *d, const cJSON *root, waio_graph *graph,
+                                 const char *path)
 {
     waio_status st = WAIO_OK;
-    const cJSON *item = NULL, *labels = NULL;
+    const cJSON *item = NULL, *labels = NULL, *label_file = NULL;
     bool anchors = graph->detector != NULL, background = d->first_class != 0;
     int count = 0;
 
@@ -296,9 +327,11 @@ static waio_status read_detector(waio_detector *d, const cJSON *root, waio_graph
             WAIO_TRY(st, read_suppression(d, item));
         } else if (strcmp(key, "labels") == 0) {
             labels = item;
+        } else if (strcmp(key, "label_file") == 0) {
+            label_file = item;
         } else {
             WAIO_TRY(st, unknown(item, "anchors, boxes, scores, code_scale, background, logits, "
-                                       "suppression, labels"));
+                                       "suppression, labels, label_file"));
         }
     }
     if (!anchors)
@@ -307,6 +340,8 @@ static waio_status read_detector(waio_detector *d, const cJSON *root, waio_graph
     WAIO_TRY(st, check_outputs(d, graph));
     if (labels)
         WAIO_TRY(st, read_labels(d, labels, graph->arena));
+    if (label_file)
+        WAIO_TRY(st, read_label_file(d, label_file, path, graph->arena));
 done:
     return st;
 }
@@ -330,7 +365,7 @@ waio_status waio_detector_file_apply(waio_graph *graph, const char *path)
                   end ? (size_t)(end - (const char *)text) : 0);
     WAIO_NEW(st, d, graph->arena, 1);
     *d = graph->detector ? *graph->detector : waio_detector_default();
-    if ((st = read_detector(d, root, graph)) != WAIO_OK) {
+    if ((st = read_detector(d, root, graph, path)) != WAIO_OK) {
         waio_error_context(st, "%s", path);
         goto done;
     }

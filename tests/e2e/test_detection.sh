@@ -68,6 +68,10 @@ value=$(tail -n 1 stdout.txt | awk '{ print $8 }')
 awk -v a="$value" -v b="$(column d.csv value | sed -n 1p)" \
     'BEGIN { d = a - b; exit !(d < 0.0051 && d > -0.0051) }' ||
     fail "with its anchors from a file the network has $value, not $(column d.csv value | sed -n 1p)"
+# Names read from a file.
+printf '%s\n' heart arrow Crescent cross star hexagon triangle square ring disc >names.txt
+echo '{"anchors": {"maps": [4, 2, 1, 1, 1, 1]}, "label_file": "names.txt"}' >net.onnx.detector.json
+expect 0 "" "$WAIO" eval model=net.onnx data=shapes_voc split=trainval images=30 pre=tf metric=voc07
 before=$("$WAIO" show net.onnx | grep sha256)
 echo '{"anchors": {"maps": [4, 2, 1, 1, 1, 1]}, "labels": "voc20"}' >net.onnx.detector.json
 expect 2 "labels" "$WAIO" eval model=net.onnx data=shapes_voc images=6
@@ -94,6 +98,9 @@ wrong '"code_scale": expected a list of 4 to 4 numbers' "{$maps, \"code_scale\":
 wrong 'suppression: "iou": expected a number' "{$maps, \"suppression\": {\"iou\": 2}}"
 wrong '"background": expected true or false' "{$maps, \"background\": 1}"
 wrong '"labels": 1 names, expected one for each of the 10 classes' "{$maps, \"labels\": [\"a\"]}"
+echo one >names.txt
+wrong './names.txt: 1 names, expected one for each of the 10 classes' "{$maps, \"label_file\": \"names.txt\"}"
+wrong '"label_file": expected the name of a file' "{$maps, \"label_file\": 3}"
 wrong 'unknown key "nms"; there are: anchors' "{$maps, \"nms\": 1}"
 rm net.onnx.detector.json
 
