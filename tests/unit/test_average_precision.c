@@ -112,6 +112,27 @@ static void test_second_box(void)
     NEAR(r.ap50, 1);    /* COCO's second box takes the second object: IoU 8 / 12 */
 }
 
+/* A box of half the object is a hit, of a little less none; the same object counts once. */
+static void test_edges(void)
+{
+    static const waio_truth two[] = {{0, 0, 10, 10, 100, 0, false, false},
+                                     {50, 0, 10, 10, 100, 0, false, false}};
+    static const waio_found half[] = {{0, 0, 10, 5, 0.9, 0}, {50, 0, 10, 4.9, 0.8, 0}};
+    static const waio_found again[] = {
+        {0, 0, 10, 10, 0.9, 0}, {0, 0, 10, 10, 0.8, 0}, {50, 0, 10, 10, 0.7, 0}};
+    waio_detection_set set = {1,   1, half, (const int64_t[]){0, 2}, two, (const int64_t[]){0, 2},
+                              NULL};
+    results r = evaluate(&set, true, NULL);
+
+    NEAR(r.voc10, 0.5);
+    NEAR(r.ap50, 51.0 / 101); /* precision 1 at recalls 0 to 0.5 */
+    set.found = again;
+    set.found_begin = (const int64_t[]){0, 3};
+    r = evaluate(&set, true, NULL);
+    NEAR(r.voc10, 0.5 + 0.5 * 2.0 / 3);
+    NEAR(r.ap50, (51 + 50 * 2.0 / 3) / 101);
+}
+
 static void test_empty(void)
 {
     static const int64_t none[] = {0, 0, 0};
@@ -157,6 +178,7 @@ int main(void)
     test_weights();
     test_difficult();
     test_second_box();
+    test_edges();
     test_empty();
     test_labels();
     return waio_check_result();

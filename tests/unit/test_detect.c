@@ -176,6 +176,12 @@ static void test_by_hand(void)
     count = detect(&s, found, &nan);
     CHECK(count == 4 && found[1].anchor == 0 && found[2].anchor == 2,
           "all stay, ties by anchor: %d", count);
+    memcpy(s.anchor + 4, s.anchor, 16);
+    s.d.most_overlap = 1;
+    CHECK(detect(&s, found, &nan) == 4, "an IoU of just the limit suppresses nothing");
+    s.d = row_scene().d;
+    memcpy(s.anchor, row_scene().anchor, sizeof s.anchor);
+    s.d.most_overlap = 0.4f;
     s.d.least_score = 0.25f;
     CHECK(detect(&s, found, &nan) == 3, "strictly above");
     s.d.above_least = false;
