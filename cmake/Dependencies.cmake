@@ -24,6 +24,9 @@ waio_require_pkg(yaml-0.1 libyaml-dev)
 waio_require_pkg(libprotobuf-c libprotobuf-c-dev)
 waio_require_pkg(libcjson libcjson-dev)
 waio_require_pkg(zlib zlib1g-dev)
+waio_require_pkg(libjpeg libjpeg-dev)
+waio_require_pkg(libpng libpng-dev)
+waio_require_pkg(expat libexpat1-dev)
 
 # Debian names the HDF5 module by its variant and keeps it in a folder of its own.
 find_path(HDF5_INCLUDE hdf5.h PATH_SUFFIXES hdf5/serial)

@@ -15,7 +15,9 @@ static const struct {
     {"quantize", "write a quantized network as .tflite or .onnx", waio_cmd_quantize},
     {"diff", "two runs of a network side by side, layer by layer", waio_cmd_diff},
     {"infer", "run a network on raw numbers from a file", waio_cmd_infer},
+    {"map", "average precision of detections in COCO's JSON files", waio_cmd_map},
     {"bench", "how many images a second a network runs", waio_cmd_bench},
+    {"data", "verify data sets, decode an image", waio_cmd_data},
     {"check", "compare backends with the reference, op by op and net by net", waio_cmd_check},
     {"info", "what was built in, and the devices seen", waio_cmd_info},
 };

@@ -27,23 +27,25 @@ LADDER = {
     "backend": ["util", "tensor", "graph", "kernels"],
     "quant": ["util", "tensor", "graph", "backend", "kernels"],
     "dataset": ["util"],
+    "metric": ["util", "tensor", "dataset"],
     "result": ["util"],
     "check": ["util", "tensor", "graph", "import", "models", "backend", "kernels"],
     "sweep": ["util", "tensor", "graph", "import", "export", "models", "backend", "quant",
-              "dataset", "result", "kernels"],
-    "cli": ["util", "tensor", "graph", "import", "models", "backend", "quant", "dataset", "result",
-            "check", "export", "sweep"],
+              "dataset", "metric", "result", "kernels"],
+    "cli": ["util", "tensor", "graph", "import", "models", "backend", "quant", "dataset", "metric",
+            "result", "check", "export", "sweep"],
     "main.c": ["cli"],
     "tests": ["util", "tensor", "graph", "import", "export", "models", "backend", "quant",
-              "dataset", "result", "check", "sweep", "cli", "kernels"],
+              "dataset", "metric", "result", "check", "sweep", "cli", "kernels"],
 }
 # Headers of a library: the folders that may include them.
 LIBRARIES = {
     r"(oneapi/)?dnnl": ("backend",),
     r"hdf5|H5": ("import",),
-    r"cjson/|cJSON": ("import",),
+    r"cjson/|cJSON": ("import", "metric", "models"),
     r"onnx/|protobuf-c/": ("import", "export"),
     r"cyaml/|yaml": ("sweep",),
+    r"jpeglib|png|expat": ("dataset",),
     r"cuda|cublas|cudnn": ("backend", "kernels"),
 }
 SOURCES = (".c", ".cu", ".cpp")

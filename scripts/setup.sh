@@ -6,6 +6,7 @@ set -euo pipefail
 
 packages=(build-essential cmake ninja-build pkg-config libdnnl-dev libcyaml-dev libyaml-dev
     libprotobuf-c-dev protobuf-c-compiler libonnx-dev libhdf5-dev libcjson-dev zlib1g-dev
+    libjpeg-dev libpng-dev libexpat1-dev
     python3 python3-matplotlib)
 optional=()
 if [ "${1:-}" = "--tests" ]; then

@@ -69,6 +69,8 @@ int waio_cmd_eval(int argc, char **argv)
             "requant=tflite seed=1. Methods (ptq, ptq_mse, squant, dfq) are presets of\n"
             "range, gran, wsym, asym, wround, wrange, equalize, absorb, correct\n"
             "(suites/README.md has them); each of these may be given beside the method.\n"
+            "Of detectors: metric=map_coco (default), ap50, voc07, voc10; difficult=count, "
+            "ignore.\n"
             "method=file runs a .tflite that is quantized already; engine=both compares the\n"
             "network on codes with its simulation.",
         .example = "waio eval model=shapes_resnet8 data=shapes w=8 a=8 i=8 o=8 --verify",

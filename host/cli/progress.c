@@ -59,21 +59,8 @@ static void short_config(char *out, size_t size, const char *config)
     snprintf(out, size, "%.*s", (int)(n < size ? n : size - 1), bits + 1);
 }
 
-void waio_progress_show(waio_progress *p, const waio_run_state *s)
+static void show_line(waio_progress *p, const char *line)
 {
-    char line[512], config[160], left[32];
-    double now = waio_clock();
-
-    if (p->quiet || (!p->terminal && now - p->last_line < SPARSE_SECONDS))
-        return;
-    p->last_line = now;
-    short_config(config, sizeof config, s->config ? s->config : "");
-    duration_text(left, s->seconds_left);
-    snprintf(line, sizeof line, "%d/%d  %s  %.2f %% of %lld  %.0f images/s  %s left", s->rows_done,
-             s->rows_total, config,
-             s->images_done ? 100.0 * (double)s->correct / (double)s->images_done : 0.0,
-             (long long)s->images_done,
-             s->pass_seconds > 0 ? (double)s->images_done / s->pass_seconds : 0.0, left);
     if (!p->terminal) {
         fprintf(stderr, "%s\n", line);
         return;
@@ -84,9 +71,57 @@ void waio_progress_show(waio_progress *p, const waio_run_state *s)
     p->line_shown = true;
 }
 
+void waio_progress_show(waio_progress *p, const waio_run_state *s)
+{
+    char line[512], config[160], left[32], so_far[32] = "";
+    double now = waio_clock();
+
+    if (p->quiet || (!p->terminal && now - p->last_line < SPARSE_SECONDS))
+        return;
+    p->last_line = now;
+    short_config(config, sizeof config, s->config ? s->config : "");
+    duration_text(left, s->seconds_left);
+    if (s->correct >= 0) /* known before the end: of classifiers */
+        snprintf(so_far, sizeof so_far, "%.2f %% of ",
+                 s->images_done ? 100.0 * (double)s->correct / (double)s->images_done : 0.0);
+    snprintf(line, sizeof line, "%d/%d  %s  %s%lld  %.0f images/s  %s left", s->rows_done,
+             s->rows_total, config, so_far, (long long)s->images_done,
+             s->pass_seconds > 0 ? (double)s->images_done / s->pass_seconds : 0.0, left);
+    show_line(p, line);
+}
+
 void waio_progress_clear(waio_progress *p)
 {
     if (p->line_shown)
         fprintf(stderr, "\r\033[K");
     p->line_shown = false;
+}
+
+/* ---- decoding ---- */
+
+static waio_status update_reading(void *payload, const char *set, const char *split, int64_t done,
+                                  int64_t total)
+{
+    waio_cli_reading *r = payload;
+    waio_progress *p = &r->progress;
+    char line[200];
+    double now = waio_clock();
+
+    if (waio_interrupted())
+        return waio_error(WAIO_EINTERRUPTED, "interrupted");
+    if (done == total)
+        waio_progress_clear(p);
+    else if (!p->quiet && (p->terminal || now - p->last_line >= SPARSE_SECONDS)) {
+        p->last_line = now;
+        snprintf(line, sizeof line, "%.60s, %.20s: %lld of %lld images decoded", set, split,
+                 (long long)done, (long long)total);
+        show_line(p, line);
+    }
+    return WAIO_OK;
+}
+
+void waio_cli_reading_init(waio_cli_reading *r, bool quiet)
+{
+    waio_progress_init(&r->progress, quiet);
+    r->reading = (waio_reading){update_reading, r};
 }

@@ -18,4 +18,13 @@ void waio_progress_show(waio_progress *progress, const waio_run_state *state);
 /* Takes the line away, before something else is printed. */
 void waio_progress_clear(waio_progress *progress);
 
+/* The same line while images are decoded. */
+typedef struct waio_cli_reading {
+    waio_progress progress;
+    waio_reading reading;
+} waio_cli_reading;
+
+/* Makes `reading->reading` show that line; it must stay where it is. */
+void waio_cli_reading_init(waio_cli_reading *reading, bool quiet);
+
 #endif

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "backend/plugin.h"
+#include "cli/progress.h"
 
 void waio_cli_run_init(waio_cli_run *cli)
 {
@@ -15,8 +16,13 @@ void waio_cli_run_init(waio_cli_run *cli)
 
 waio_status waio_cli_run_apply(waio_run_options *options, const waio_cli_run *cli)
 {
+    static waio_cli_reading reading; /* of the process, as the line that it writes */
     waio_status st = WAIO_OK;
 
+    waio_cli_reading_init(&reading, cli->quiet);
+    options->reading = &reading.reading;
+    options->skip_bad = cli->skip_bad;
+    options->cache = cli->cache;
     options->data_dir = cli->data;
     options->models_dir = cli->models;
     options->threads = (int)cli->threads;

@@ -9,7 +9,8 @@
 typedef struct waio_cli_run {
     const char *data, *models, *backend, *devices;
     int64_t threads, batch, memory;
-    bool quiet, no_autotune;
+    bool quiet, no_autotune, skip_bad;
+    const char *cache;
 } waio_cli_run;
 
 /* Defaults: all processors, 2 GiB. */
@@ -52,6 +53,20 @@ void waio_cli_run_init(waio_cli_run *cli);
          4096},                                                                                      \
         {"memory", WAIO_OPTION_BYTES, &(CLI).memory, "SIZE", "memory budget [2G]",                   \
          64 << 20, INT64_C(1) << 50},                                                                \
+        {"skip-bad",                                                                                 \
+         WAIO_OPTION_FLAG,                                                                           \
+         &(CLI).skip_bad,                                                                            \
+         NULL,                                                                                       \
+         "leave bad images out and count them [they end the run]",                                   \
+         0,                                                                                          \
+         0},                                                                                         \
+        {"cache",                                                                                    \
+         WAIO_OPTION_TEXT,                                                                           \
+         &(CLI).cache,                                                                               \
+         "DIR",                                                                                      \
+         "folder that keeps decoded images [WAIO_CACHE]",                                            \
+         0,                                                                                          \
+         0},                                                                                         \
     {                                                                                                \
         "quiet", WAIO_OPTION_FLAG, &(CLI).quiet, NULL, "no progress line", 0, 0                      \
     }

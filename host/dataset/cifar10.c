@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dataset/dataset.h"
+#include "dataset/image_set.h"
 #include "util/file.h"
 #include "util/sha256.h"
 
@@ -45,9 +46,6 @@ static waio_status find_files(batch_files *files, waio_dataset *dataset, const c
         const char *path = waio_path_join(dataset->arena, folder, "test_batch.bin");
         return path ? add_file(files, path) : WAIO_ENOMEM;
     }
-    if (strcmp(dataset->split, "train") != 0)
-        return waio_error(WAIO_EUSAGE, "data set %s has no split \"%s\"; there are: train, test",
-                          dataset->name, dataset->split);
     for (int i = 1; i <= MAX_FILES; i++) {
         const char *path = waio_arena_printf(dataset->arena, "%s/data_batch_%d.bin", folder, i);
         if (!path)
@@ -88,17 +86,13 @@ done:
     return st;
 }
 
-static waio_status take_record(waio_dataset *dataset, unsigned char *image, uint16_t *label,
-                               const unsigned char *record, const char *path, int64_t index)
+static waio_status check_label(const waio_dataset *dataset, const unsigned char *record,
+                               const char *path, int64_t index)
 {
     if (record[0] >= dataset->classes)
         return waio_error(WAIO_EINPUT, "%s: record %lld (byte %lld) has label %d, expected 0 to %d",
                           path, (long long)index, (long long)index * RECORD, record[0],
                           dataset->classes - 1);
-    *label = record[0];
-    for (int i = 0; i < PLANE; i++)
-        for (int c = 0; c < 3; c++)
-            image[3 * i + c] = record[1 + c * PLANE + i];
     return WAIO_OK;
 }
 
@@ -111,20 +105,19 @@ static int file_of(const batch_files *files, int64_t *index)
     return f;
 }
 
-/* Reads the records named by `index`, in that order. */
-static waio_status read_records(waio_dataset *dataset, const batch_files *files,
-                                const int64_t *index, int64_t count)
+/* Reads the records named by `index`, in that order, into the dataset's arena. */
+static waio_status read_records(unsigned char **out, waio_dataset *dataset,
+                                const batch_files *files, const int64_t *index, int64_t count)
 {
     waio_status st = WAIO_OK;
-    unsigned char record[RECORD], *image = NULL;
-    uint16_t *label = NULL;
+    unsigned char *record = NULL;
     waio_sha256 sha;
     FILE *file[MAX_FILES] = {0};
 
-    WAIO_NEW(st, image, dataset->arena, (size_t)count * 3 * PLANE);
-    WAIO_NEW(st, label, dataset->arena, (size_t)count);
+    WAIO_NEW(st, record, dataset->arena, (size_t)count * RECORD);
+    *out = record;
     waio_sha256_init(&sha);
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < count; i++, record += RECORD) {
         int64_t at = index[i];
         int f = file_of(files, &at);
         if (!file[f] && !(file[f] = fopen(files->path[f], "rb")))
@@ -135,13 +128,9 @@ static waio_status read_records(waio_dataset *dataset, const batch_files *files,
             WAIO_FAIL(st, WAIO_EIO, "%s: reading record %lld failed", files->path[f],
                       (long long)at);
         waio_sha256_add(&sha, record, RECORD);
-        WAIO_TRY(
-            st, take_record(dataset, image + i * 3 * PLANE, label + i, record, files->path[f], at));
+        WAIO_TRY(st, check_label(dataset, record, files->path[f], at));
     }
     waio_sha256_hex(&sha, dataset->sha256);
-    dataset->count = count;
-    dataset->image = image;
-    dataset->label = label;
 done:
     for (int f = 0; f < MAX_FILES; f++)
         if (file[f])
@@ -149,17 +138,90 @@ done:
     return st;
 }
 
-waio_status waio_cifar10_open(waio_dataset *dataset, const char *folder,
-                              const waio_selection *selection)
+static void to_pixels(unsigned char *image, const unsigned char *record)
+{
+    for (int i = 0; i < PLANE; i++)
+        for (int c = 0; c < 3; c++)
+            image[3 * i + c] = record[1 + c * PLANE + i];
+}
+
+static waio_status take_labels(waio_dataset *dataset, const unsigned char *record, int64_t count)
+{
+    waio_status st = WAIO_OK;
+    uint16_t *label = NULL;
+
+    WAIO_NEW(st, label, dataset->arena, (size_t)count);
+    for (int64_t i = 0; i < count; i++)
+        label[i] = record[i * RECORD];
+    dataset->label = label;
+done:
+    return st;
+}
+
+/* The images as stored. */
+static waio_status take_images(waio_dataset *dataset, const unsigned char *record, int64_t count)
+{
+    waio_status st = WAIO_OK;
+    unsigned char *image = NULL;
+
+    WAIO_NEW(st, image, dataset->arena, (size_t)count * 3 * PLANE);
+    for (int64_t i = 0; i < count; i++)
+        to_pixels(image + i * 3 * PLANE, record + i * RECORD);
+    dataset->count = count;
+    dataset->image = image;
+    dataset->resize = "none";
+done:
+    return st;
+}
+
+static waio_status load_record(void *payload, int64_t index, waio_image *image, char sha[65])
+{
+    const unsigned char *record = payload;
+    waio_status st = waio_image_room(image, SIDE, SIDE, "record");
+
+    memset(sha, '0', 64);
+    if (st == WAIO_OK)
+        to_pixels(image->pixel, record + index * RECORD);
+    return st;
+}
+
+/* The images at the size that is asked for. */
+static waio_status resize_images(waio_dataset *dataset, unsigned char *record, int64_t count,
+                                 const waio_dataset_params *params)
+{
+    waio_status st = WAIO_OK;
+    waio_image_source source = {.count = count, .load = load_record, .payload = record};
+    int64_t *kept = NULL;
+    char sha256[65];
+
+    memcpy(sha256, dataset->sha256, sizeof sha256);
+    memcpy(source.identity, sha256, sizeof sha256);
+    WAIO_TRY(st, waio_image_set_read(dataset, &kept, &source, params));
+    memcpy(dataset->sha256, sha256, sizeof sha256);
+    dataset->image_size = NULL;
+done:
+    return st;
+}
+
+waio_status waio_cifar10_open(waio_dataset *dataset, const waio_dataset_kind *kind,
+                              const char *folder, const waio_dataset_params *params)
 {
     waio_status st = WAIO_OK;
     batch_files files = {0};
     int64_t *index = NULL, count = 0;
+    unsigned char *record = NULL;
+    bool as_stored = dataset->height == SIDE && dataset->width == SIDE;
 
+    WAIO_TRY(st, waio_dataset_check_split(dataset, kind->splits));
     WAIO_TRY(st, find_files(&files, dataset, folder));
-    WAIO_TRY(st, waio_select_images(&index, &count, selection, files.total, dataset));
+    WAIO_TRY(st, waio_select_images(&index, &count, &params->selection, files.total, dataset));
     WAIO_TRY(st, read_class_names(dataset, folder));
-    WAIO_TRY(st, read_records(dataset, &files, index, count));
+    WAIO_TRY(st, read_records(&record, dataset, &files, index, count));
+    WAIO_TRY(st, take_labels(dataset, record, count));
+    if (as_stored)
+        WAIO_TRY(st, take_images(dataset, record, count));
+    else
+        WAIO_TRY(st, resize_images(dataset, record, count, params));
 done:
     return st;
 }

@@ -12,6 +12,7 @@ typedef struct normalization {
 static const normalization normalizations[] = {
     {"raw", 1, {0, 0, 0}, {1, 1, 1}, false},
     {"unit", 255, {0, 0, 0}, {1, 1, 1}, false},
+    {"u8", 128, {1, 1, 1}, {1, 1, 1}, false},
     {"tf", 127.5, {1, 1, 1}, {1, 1, 1}, false},
     {"caffe", 1, {123.68, 116.779, 103.939}, {1, 1, 1}, true},
     {"torch", 255, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}, false},
@@ -36,6 +37,6 @@ waio_status waio_preprocess_table(waio_input_table *table, const char *name, int
         return WAIO_OK;
     }
     return waio_error(WAIO_EUSAGE,
-                      "normalization \"%s\" is unknown; there are: raw, unit, tf, caffe, torch",
+                      "normalization \"%s\" is unknown; there are: raw, unit, u8, tf, caffe, torch",
                       name);
 }

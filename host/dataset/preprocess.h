@@ -2,6 +2,7 @@
  * has 256 values, so each channel is a table: preprocessing and input quantization cost a look-up.
  *
  *   raw    x                          unit   x / 255
+ *   u8     x / 128 - 1: where the input is uint8 of scale 1/128, the bytes as they are
  *   tf     x / 127.5 - 1              torch  (x/255 - mean) / std, ImageNet's
  *   caffe  x - mean, channels in the order B, G, R */
 #ifndef WAIO_DATASET_PREPROCESS_H

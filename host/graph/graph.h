@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "kernels/qmath.h"
+#include "tensor/detector.h"
 #include "tensor/shape.h"
 #include "util/arena.h"
 #include "util/status.h"
@@ -139,7 +140,10 @@ typedef struct waio_graph {
     int output[WAIO_MAX_OUTPUTS];
     int output_count;
     waio_requant requant; /* of integer nodes */
-    const char *note;     /* what an importer had to change, a static text; NULL: nothing */
+    /* What makes boxes of the outputs of a detector, in the arena; NULL: a classifier, or unknown.
+     */
+    const waio_detector *detector;
+    const char *note; /* what an importer had to change, a static text; NULL: nothing */
 } waio_graph;
 
 /* ---- building (importers and builders) ---- */
@@ -181,6 +185,11 @@ waio_status waio_graph_validate(const waio_graph *graph);
  * reshapes, drops identities and dead nodes; values that something else reads stay. Ids of
  * surviving values stay the same. A quantized network stays as it is. */
 waio_status waio_graph_optimize(waio_graph *graph);
+
+/* Makes a quantized network the float one that it stands for: constants become the numbers that
+ * their codes mean, activations lose their rounding and the ends of their ranges (but where codes
+ * begin at 0, which stands for ReLU). A float network stays as it is. */
+waio_status waio_graph_dequantize(waio_graph *graph);
 
 /* ---- reading ---- */
 

@@ -108,6 +108,11 @@ void waio_graph_print(const waio_graph *graph, FILE *out)
             graph, (const char *[]){number, node->name, waio_op_name(node->op), line}, node->output,
             (const int64_t[]){waio_node_params(graph, node), waio_node_macs(graph, node)}, out);
     }
+    if (graph->detector)
+        fprintf(out, "detector: %d classes%s, %s suppression above IoU %g, at most %d boxes\n",
+                graph->detector->classes, graph->detector->first_class ? " and the background" : "",
+                graph->detector->fast ? "fast" : "class by class",
+                (double)graph->detector->most_overlap, graph->detector->most);
     fprintf(out, "total: %d nodes, %" PRId64 " parameters, %" PRId64 " MACs an image\n",
             graph->node_count, waio_graph_params(graph), waio_graph_macs(graph));
 }

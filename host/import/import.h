@@ -27,7 +27,9 @@ waio_status waio_import_onnx(waio_graph **out, const char *path);
  * and int16 activations with int8 weights), with every scale and zero point; a quantized network's
  * values are integers in the graph. uint8 codes and zero points become int8 ones, 128 lower. Codes
  * for the weights of float layers ("dynamic range") become the floats that they stand for, and the
- * graph's note says so. Several subgraphs or inputs and custom operators are unsupported. */
+ * graph's note says so. TFLite_Detection_PostProcess at the end becomes the graph's detector, its
+ * box codes and scores the outputs. Several subgraphs or inputs and other custom operators are
+ * unsupported. */
 waio_status waio_import_tflite(waio_graph **out, const char *path);
 
 #endif

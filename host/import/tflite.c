@@ -36,8 +36,11 @@ static waio_status read_code(waio_tfl_operator *op, waio_tfl *tfl, const waio_fl
     op->name = waio_tfl_builtin_name(op->code);
     if (op->code == BUILTIN_CUSTOM) {
         WAIO_TRY(st, waio_flat_string(&op->name, &tfl->file, &table, CODE_CUSTOM));
-        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "the custom operator \"%.100s\" is not supported",
-                  op->name);
+        if (strcmp(op->name, WAIO_TFL_DETECTION) != 0)
+            WAIO_FAIL(st, WAIO_EUNSUPPORTED,
+                      "the custom operator \"%.100s\" is not supported; supported "
+                      "is " WAIO_TFL_DETECTION,
+                      op->name);
     }
 done:
     return st;
@@ -57,6 +60,8 @@ static waio_status read_operator(waio_tfl_operator *op, waio_tfl *tfl,
     WAIO_TRY(st, waio_flat_vector_field(&op->input, &tfl->file, &table, OPERATOR_INPUTS, 4));
     WAIO_TRY(st, waio_flat_vector_field(&op->output, &tfl->file, &table, OPERATOR_OUTPUTS, 4));
     WAIO_TRY(st, waio_flat_child(&op->options, &tfl->file, &table, OPERATOR_OPTIONS));
+    WAIO_TRY(st, waio_flat_vector_field(&op->custom_options, &tfl->file, &table,
+                                        OPERATOR_CUSTOM_OPTIONS, 1));
 done:
     return st;
 }
@@ -75,7 +80,8 @@ static waio_status import_operators(waio_tfl *tfl, const waio_flat_table *subgra
         waio_tfl_operator op = {.name = "?"};
         st = read_operator(&op, tfl, &operators, i, codes);
         if (st == WAIO_OK)
-            st = waio_tfl_import_operator(tfl, &op);
+            st = op.code == BUILTIN_CUSTOM ? waio_tfl_import_detection(tfl, &op)
+                                           : waio_tfl_import_operator(tfl, &op);
         if (st != WAIO_OK)
             return waio_error_context(st, "operator %u (%.100s)", i, op.name ? op.name : "?");
     }
@@ -108,6 +114,8 @@ static waio_status import_outputs(waio_tfl *tfl, const waio_flat_table *subgraph
     waio_tfl_tensor *tensor = NULL;
 
     WAIO_TRY(st, waio_flat_vector_field(&outputs, &tfl->file, subgraph, GRAPH_OUTPUTS, 4));
+    if (tfl->graph->detector)
+        return waio_tfl_detection_outputs(tfl, &outputs);
     for (uint32_t i = 0; i < outputs.count; i++) {
         int id = -1;
         WAIO_TRY(st, waio_tfl_tensor_at(&tensor, tfl, waio_flat_i32_at(&tfl->file, &outputs, i)));

@@ -165,6 +165,26 @@ done:
     return st;
 }
 
+waio_status waio_tfl_floats(float *out, const waio_tfl *tfl, const waio_tfl_tensor *tensor)
+{
+    waio_status st = WAIO_OK;
+    const waio_tfl_row *row = NULL;
+    waio_value_params params = {0};
+
+    WAIO_TRY(st, waio_tfl_value_type(&row, tensor));
+    if (!tensor->data.at || tensor->scale.count > 1)
+        WAIO_FAIL(st, WAIO_EUNSUPPORTED, "tensor \"%s\" is no constant with at most one scale",
+                  tensor->name);
+    if (row->ours != WAIO_F32)
+        WAIO_TRY(st, waio_tfl_params(&params, row, tfl, tensor, false));
+    for (uint32_t i = 0; i < (uint32_t)waio_shape_count(&tensor->shape); i++)
+        out[i] = params.count == 0
+                     ? float_at(tfl, tensor, i)
+                     : params.scale[0] * (float)(code_at(tfl, tensor, i) - params.zero_point[0]);
+done:
+    return st;
+}
+
 waio_status waio_tfl_number(float *out, const waio_tfl *tfl, const waio_tfl_tensor *tensor)
 {
     waio_status st = WAIO_OK;

@@ -29,7 +29,13 @@ typedef struct waio_tfl {
     waio_tfl_tensor *tensor;
     uint32_t tensor_count;
     int64_t spare_numbers; /* how many numbers constants may still be copied to */
+    /* Of WAIO_TFL_DETECTION: the values that it reads, the tensors that it gives. */
+    int detector_input[2];
+    waio_flat_vector detector_output;
 } waio_tfl;
+
+/* The one custom operator that is known. */
+#define WAIO_TFL_DETECTION "TFLite_Detection_PostProcess"
 
 /* An operator while it is imported. */
 typedef struct waio_tfl_operator {
@@ -37,6 +43,7 @@ typedef struct waio_tfl_operator {
     const char *name;               /* of its kind: "CONV_2D" */
     waio_flat_vector input, output; /* tensor indices; -1: left out */
     waio_flat_table options;
+    waio_flat_vector custom_options; /* bytes */
 } waio_tfl_operator;
 
 /* Where a weight's numbers go: into `shape`, element i from element from[i] of the file (NULL: the
@@ -80,9 +87,17 @@ waio_status waio_tfl_weight(int *id, waio_tfl *tfl, const waio_tfl_tensor *tenso
                             const waio_tfl_layout *layout, bool as_float);
 /* The one number of a constant, as it is meant (codes by their scale). */
 waio_status waio_tfl_number(float *out, const waio_tfl *tfl, const waio_tfl_tensor *tensor);
+/* All numbers of a constant, codes as the floats that they stand for. */
+waio_status waio_tfl_floats(float *out, const waio_tfl *tfl, const waio_tfl_tensor *tensor);
 /* Whole numbers of a constant of 32 or 64 bits; WAIO_EUNSUPPORTED if it is computed. */
 waio_status waio_tfl_ints(int64_t *out, int *count, int most, const waio_tfl *tfl,
                           const waio_tfl_tensor *tensor);
+
+/* ---- detectors (tflite_detection.c) ---- */
+
+waio_status waio_tfl_import_detection(waio_tfl *tfl, const waio_tfl_operator *op);
+/* Makes what the operator reads the graph's outputs; `outputs` are the file's. */
+waio_status waio_tfl_detection_outputs(waio_tfl *tfl, const waio_flat_vector *outputs);
 
 /* ---- operators (tflite_ops.c) ---- */
 

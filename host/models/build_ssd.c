@@ -16,14 +16,32 @@ static waio_conv_form one_by_one(int filters, bool bias)
                             .bias = bias};
 }
 
-/* Boxes and scores of all maps, one behind the other. */
-static void join(waio_build *b, const int *box, const int *class, int maps)
+/* Boxes and scores of all maps, one behind the other, and what makes detections of them. */
+static void join(waio_build *b, const int *box, const int *class, const waio_anchor_plan *plan)
 {
+    int maps = plan->maps;
+
     waio_build_concat(b, "raw_boxes", box, maps, 1);
     waio_build_output(b, b->end);
     waio_build_concat(b, "raw_logits", class, maps, 1);
     waio_build_sigmoid(b, "scores");
     waio_build_output(b, b->end);
+    waio_detector *d = waio_arena_alloc(b->graph->arena, sizeof *d);
+    if (!d) {
+        b->st = WAIO_ENOMEM;
+        return;
+    }
+    *d = waio_detector_default();
+    d->anchors = *plan;
+    d->columns = d->classes = (int)b->params->classes;
+    b->graph->detector = d;
+}
+
+/* b->end is the next feature map. */
+static void add_map(waio_anchor_plan *plan, const waio_build *b)
+{
+    plan->height[plan->maps] = waio_build_height(b);
+    plan->width[plan->maps++] = waio_build_width(b);
 }
 
 /* The cells of b->end by `anchors`, `columns` numbers each. */
@@ -68,6 +86,12 @@ void waio_build_ssd_mobilenet_v2(waio_build *b)
     static const int filters[] = {512, 256, 256, 128};
     enum { MAPS = 6 };
     int tap[WAIO_V2_TAPS] = {0}, map[MAPS], box[MAPS], class[MAPS];
+    waio_anchor_plan plan = {.kind = WAIO_ANCHORS_SSD,
+                             .ratios = 5,
+                             .ratio = {1, 2, 0.5f, 3, 0.3333f}, /* literally */
+                             .least_scale = 0.2f,
+                             .most_scale = 0.95f,
+                             .reduce_first = true};
 
     b->init = (waio_init){.kind = WAIO_INIT_TRUNCATED, .deviation = 0.03f};
     b->norm_epsilon = 1e-3f;
@@ -80,13 +104,14 @@ void waio_build_ssd_mobilenet_v2(waio_build *b)
     }
     b->head = true;
     for (int i = 0; i < MAPS; i++) {
-        int anchors = i == 0 ? 3 : 6;
+        int anchors = waio_anchors_per_cell(&plan, i);
         b->end = map[i];
+        add_map(&plan, b);
         box[i] = predict(b, i, "box", anchors, 4, box_init);
         b->end = map[i];
         class[i] = predict(b, i, "class", anchors, (int)b->params->classes, class_init);
     }
-    join(b, box, class, MAPS);
+    join(b, box, class, &plan);
 }
 
 /* ---- FPNLite: a feature pyramid, and one tower of separable convolutions for all its levels ----
@@ -169,6 +194,14 @@ static void tower(waio_build *b, int level)
 void waio_build_ssd_mobilenet_v2_fpnlite(waio_build *b)
 {
     int tap[WAIO_V2_TAPS] = {0}, map[LEVELS], box[LEVELS], class[LEVELS];
+    waio_anchor_plan plan = {.kind = WAIO_ANCHORS_MULTISCALE,
+                             .ratios = 3,
+                             .ratio = {1, 2, 0.5f},
+                             .first_level = 3,
+                             .octaves = 2,
+                             .anchor_scale = 4,
+                             .image_height = (int)b->params->height,
+                             .image_width = (int)b->params->width};
 
     b->init = fpn_init;
     b->norm_epsilon = 1e-3f;
@@ -185,11 +218,12 @@ void waio_build_ssd_mobilenet_v2_fpnlite(waio_build *b)
     b->head = true;
     for (int i = 0; i < LEVELS; i++) {
         b->end = map[i];
+        add_map(&plan, b);
         tower(b, i);
         int end = b->end;
         box[i] = head(b, "BoxPredictor", "box_r", i, 4, 0);
         b->end = end;
         class[i] = head(b, "ClassPredictor", "class_r", i, (int)b->params->classes, -4.6f);
     }
-    join(b, box, class, LEVELS);
+    join(b, box, class, &plan);
 }

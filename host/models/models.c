@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "import/import.h"
+#include "models/detector_file.h"
 #include "util/file.h"
 #include "util/sha256.h"
 
@@ -62,8 +63,16 @@ waio_status waio_model_locate(const char **path, const char *name, const waio_mo
                       name, models_dir ? " here or in " : " here", models_dir ? models_dir : "");
 }
 
+/* The name of the file in "float:FILE"; NULL: it does not begin so. */
+static const char *float_of(const char *name)
+{
+    return strncmp(name, "float:", 6) == 0 ? name + 6 : NULL;
+}
+
 const char *waio_model_label(const char *name, waio_arena *arena)
 {
+    if (float_of(name))
+        return waio_arena_printf(arena, "float:%s", waio_path_base(float_of(name)));
     return waio_architecture_find(name) ? waio_architecture_label(name, arena)
                                         : waio_arena_strdup(arena, waio_path_base(name));
 }
@@ -112,6 +121,49 @@ done:
     return st;
 }
 
+/* A file of this name beside the model says how boxes come of its outputs; it is part of the
+ * model's identity. */
+static waio_status apply_detector_file(waio_model *model, const char *model_path, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    const char *path = waio_arena_printf(arena, "%s" WAIO_DETECTOR_SUFFIX, model_path);
+    char file[65] = "";
+    waio_sha256 sha;
+
+    if (!path)
+        return WAIO_ENOMEM;
+    if (!waio_file_exists(path))
+        return WAIO_OK;
+    WAIO_TRY(st, waio_detector_file_apply(model->graph, path));
+    WAIO_TRY(st, waio_sha256_file(file, path));
+    waio_sha256_init(&sha);
+    waio_sha256_add(&sha, model->sha256, strlen(model->sha256));
+    waio_sha256_add(&sha, file, strlen(file));
+    waio_sha256_hex(&sha, model->sha256);
+done:
+    return st;
+}
+
+/* The float network that a file with codes stands for, known by a digest of its own. */
+static waio_status make_float(waio_model *model, const char *path)
+{
+    waio_status st = WAIO_OK;
+    static const char what[] = "float";
+    waio_sha256 sha;
+
+    if (!waio_graph_is_quantized(model->graph))
+        WAIO_FAIL(st, WAIO_EUSAGE, "%s is a float network; float: goes in front of quantized ones",
+                  path);
+    WAIO_TRY(st, waio_graph_dequantize(model->graph));
+    waio_sha256_init(&sha);
+    waio_sha256_add(&sha, what, sizeof what);
+    waio_sha256_add(&sha, model->sha256, strlen(model->sha256));
+    waio_sha256_hex(&sha, model->sha256);
+    model->bytes = 4 * waio_graph_params(model->graph);
+done:
+    return st;
+}
+
 static waio_status import(waio_model *model, const char *name, const waio_model_paths *paths,
                           waio_arena *arena)
 {
@@ -119,12 +171,15 @@ static waio_status import(waio_model *model, const char *name, const waio_model_
     const char *path = NULL;
     size_t bytes = 0;
 
-    WAIO_TRY(st, waio_model_locate(&path, name, paths, arena));
+    WAIO_TRY(st, waio_model_locate(&path, float_of(name) ? float_of(name) : name, paths, arena));
     WAIO_TRY(st, waio_sha256_file(model->sha256, path));
     WAIO_TRY(st, waio_file_size(&bytes, path));
     model->bytes = (int64_t)bytes;
     model->trained = WAIO_TRAINED;
     WAIO_TRY(st, waio_import_model(&model->graph, path));
+    WAIO_TRY(st, apply_detector_file(model, path, arena));
+    if (float_of(name))
+        WAIO_TRY(st, make_float(model, path));
 done:
     return st;
 }

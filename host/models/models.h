@@ -1,4 +1,5 @@
-/* Networks by name: the built-in ones, those that are built here (architecture.h) and files. A
+/* Networks by name: the built-in ones, those that are built here (architecture.h), files, and
+ * "float:FILE", the float network that a quantized file stands for. A
  * loaded model is imported or built, optimized, and known by the digest of its file, or of its
  * parameters and of its file of weights. */
 #ifndef WAIO_MODELS_MODELS_H

@@ -187,11 +187,11 @@ static waio_status see_images(waio_session *s)
 
     if (!arena)
         return WAIO_ENOMEM;
-    WAIO_TRY(st,
-             waio_dataset_open(&c.dataset, s->dataset->name, s->options.calibration_split,
-                               s->options.data_dir,
-                               &(waio_selection){.sample = s->options.calibration_images,
-                                                 .seed = (uint64_t)s->options.calibration_seed}));
+    waio_dataset_params images = waio_session_images(s);
+    images.split = s->options.calibration_split;
+    images.selection = (waio_selection){.sample = s->options.calibration_images,
+                                        .seed = (uint64_t)s->options.calibration_seed};
+    WAIO_TRY(st, waio_dataset_open(&c.dataset, s->dataset->name, &images));
     WAIO_TRY(st, number_images(&c, waio_program_batch(s->program), arena));
     WAIO_TRY(st, waio_quantizer_bind(s->quantizer, &request, &c.binding));
     WAIO_NEW(st, c.observer, arena, (size_t)s->options.threads);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataset/resize.h"
+
 waio_config waio_config_default(void)
 {
     return (waio_config){
@@ -30,6 +32,9 @@ waio_config waio_config_of_suite(const waio_suite *suite)
     config.split = suite->split;
     config.images = suite->images;
     config.preprocess = suite->preprocess;
+    config.resize = suite->resize;
+    config.metric = suite->metric;
+    config.difficult = suite->difficult;
     config.method = suite->method.name;
     config.range = suite->method.range;
     config.granularity = suite->method.granularity;
@@ -126,7 +131,13 @@ static void drop_defaults(waio_config *c)
 
 /* ---- fields: one row each, for writing and reading ---- */
 
-typedef enum field_kind { FIELD_NAME, FIELD_CHOICE, FIELD_BITS, FIELD_COUNT } field_kind;
+typedef enum field_kind {
+    FIELD_NAME,
+    FIELD_CHOICE,
+    FIELD_RESIZE,
+    FIELD_BITS,
+    FIELD_COUNT
+} field_kind;
 
 /* Configurations whose text leaves a field out, since it says nothing there. */
 enum {
@@ -134,6 +145,7 @@ enum {
     NOT_FILE = 2,
     NOT_SIMULATE = 4,
     NOT_DATA_FREE = 8,
+    NOT_DETECTION = 16,
     QUANTIZING = NOT_FLOAT | NOT_FILE,
     CALIBRATING = QUANTIZING | NOT_DATA_FREE
 };
@@ -152,9 +164,12 @@ typedef struct field {
 static const field fields[] = {
     {"model", FIELD_NAME, AT(model), NULL, 0, 0, 0},
     {"data", FIELD_NAME, AT(dataset), NULL, 0, 0, 0},
-    {"split", FIELD_CHOICE, AT(split), "test train ", 0, 0, 0},
+    {"split", FIELD_CHOICE, AT(split), "test train val trainval all ", 0, 0, 0},
     {"images", FIELD_COUNT, AT(images), NULL, 0, 1000000000, 0},
-    {"pre", FIELD_CHOICE, AT(preprocess), "raw unit tf caffe torch ", 0, 0, 0},
+    {"pre", FIELD_CHOICE, AT(preprocess), "raw unit u8 tf caffe torch ", 0, 0, 0},
+    {"resize", FIELD_RESIZE, AT(resize), NULL, 0, 0, 0},
+    {"metric", FIELD_CHOICE, AT(metric), "map_coco ap50 voc07 voc10 ", 0, 0, NOT_DETECTION},
+    {"difficult", FIELD_CHOICE, AT(difficult), "count ignore ", 0, 0, NOT_DETECTION},
     {"method", FIELD_CHOICE, AT(method), "ptq ptq_mse squant dfq float file ", 0, 0, 0},
     {"range", FIELD_CHOICE, AT(range), "minmax mse p99 p99.9 p99.99 kl batchnorm noise ", 0, 0, QUANTIZING},
     {"gran", FIELD_CHOICE, AT(granularity), "channel layer ", 0, 0, QUANTIZING},
@@ -175,7 +190,7 @@ static const field fields[] = {
     {"feed", FIELD_CHOICE, AT(feed), "quantized raw ", 0, 0, QUANTIZING},
     {"calib", FIELD_COUNT, AT(calibration_images), NULL, 1, 1000000, CALIBRATING},
     {"cseed", FIELD_COUNT, AT(calibration_seed), NULL, 0, INT32_MAX, CALIBRATING},
-    {"csplit", FIELD_CHOICE, AT(calibration_split), "train test ", 0, 0, CALIBRATING},
+    {"csplit", FIELD_CHOICE, AT(calibration_split), "train test val trainval all ", 0, 0, CALIBRATING},
     {"engine", FIELD_CHOICE, AT(engine), "simulate integer both ", 0, 0, 0},
     {"requant", FIELD_CHOICE, AT(requant), "tflite double single float ", 0, 0, NOT_FLOAT | NOT_SIMULATE},
     {"seed", FIELD_COUNT, AT(seed), NULL, 0, INT32_MAX, 0},
@@ -219,6 +234,7 @@ static const char *field_text(const waio_config *config, const field *f, waio_ar
     case FIELD_NAME:
         return escape(arena, *(const char *const *)base);
     case FIELD_CHOICE:
+    case FIELD_RESIZE:
         return *(const char *const *)base;
     case FIELD_BITS:
         return waio_bits_text(*(const int *)base);
@@ -232,6 +248,41 @@ static bool is_missing(const waio_config *config, const field *f)
     return f->kind == FIELD_CHOICE && !*(const char *const *)((const char *)config + f->offset);
 }
 
+bool waio_config_detects(const waio_config *config)
+{
+    const waio_dataset_kind *kind = NULL;
+
+    return config->dataset && waio_dataset_find(&kind, config->dataset) == WAIO_OK &&
+           kind->detection;
+}
+
+const char *waio_config_metric(const waio_config *config)
+{
+    if (!waio_config_detects(config))
+        return "accuracy";
+    return config->metric ? config->metric : "map_coco";
+}
+
+const char *waio_config_difficult(const waio_config *config)
+{
+    const char *metric = waio_config_metric(config);
+
+    if (config->difficult)
+        return config->difficult;
+    return strncmp(metric, "voc", 3) == 0 ? "ignore" : "count";
+}
+
+const char *waio_config_resize(const waio_config *config)
+{
+    const waio_dataset_kind *kind = NULL;
+
+    if (config->resize)
+        return config->resize;
+    if (!config->dataset || waio_dataset_find(&kind, config->dataset) != WAIO_OK)
+        return "pil-bilinear";
+    return kind->resize;
+}
+
 const char *waio_config_text(const waio_config *config, waio_arena *arena)
 {
     waio_config c = *config;
@@ -239,13 +290,17 @@ const char *waio_config_text(const waio_config *config, waio_arena *arena)
     int kind = (waio_config_is_float(config) ? NOT_FLOAT : 0) |
                (waio_config_is_file(config) ? NOT_FILE : 0) |
                (waio_config_is_integer(config) ? 0 : NOT_SIMULATE) |
-               (waio_config_calibrates(config) ? 0 : NOT_DATA_FREE);
+               (waio_config_calibrates(config) ? 0 : NOT_DATA_FREE) |
+               (waio_config_detects(config) ? 0 : NOT_DETECTION);
     waio_scheme_words words = waio_config_words(config);
 
     if (kind & NOT_FLOAT)
         c.method = "float";
     else if (!(kind & NOT_FILE))
         drop_defaults(&c);
+    c.resize = waio_config_resize(config);
+    c.metric = waio_config_metric(config);
+    c.difficult = waio_config_difficult(config);
     c.range = words.range;
     c.granularity = words.granularity;
     c.weights = words.weights;
@@ -276,6 +331,19 @@ static waio_status set_choice(const char **out, const field *f, const char *valu
     return waio_error(WAIO_EUSAGE, "%s=%s; there are: %s", f->key, value, f->allowed);
 }
 
+/* The canonical text of the pipeline. */
+static waio_status set_resize(const char **out, const char *value, waio_arena *arena)
+{
+    waio_resize resize;
+    char text[WAIO_RESIZE_TEXT];
+    waio_status st = waio_resize_parse(&resize, value);
+
+    if (st != WAIO_OK)
+        return st;
+    *out = waio_arena_strdup(arena, waio_resize_text(text, &resize));
+    return *out ? WAIO_OK : WAIO_ENOMEM;
+}
+
 static waio_status set_count(int64_t *out, const field *f, const char *value)
 {
     char *end = NULL;
@@ -302,6 +370,8 @@ static waio_status set_field(waio_config *config, const field *f, const char *va
         return *(const char **)base ? WAIO_OK : WAIO_ENOMEM;
     case FIELD_CHOICE:
         return set_choice((const char **)base, f, value, arena);
+    case FIELD_RESIZE:
+        return set_resize((const char **)base, value, arena);
     case FIELD_BITS:
         if (waio_bits_parse((int *)base, value) != WAIO_OK)
             return waio_error_context(WAIO_EUSAGE, "%s=%s", f->key, value);
@@ -333,6 +403,10 @@ waio_status waio_config_session_options(waio_session_options *options, const wai
     options->from_file = waio_config_is_file(config);
     options->images = config->images;
     options->preprocess = config->preprocess;
+    options->resize = config->resize;
+    options->metric = config->metric;
+    options->ignore_difficult = strcmp(waio_config_difficult(config), "ignore") == 0;
+    options->seed = config->seed;
     options->feed = strcmp(config->feed, "raw") == 0 ? WAIO_FEED_RAW : WAIO_FEED_QUANTIZED;
     options->calibration_split = config->calibration_split;
     options->calibration_images = config->calibration_images;

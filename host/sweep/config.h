@@ -10,6 +10,8 @@ typedef struct waio_config {
     const char *model, *dataset, *split;
     int64_t images; /* 0: all */
     const char *preprocess;
+    const char *metric, *difficult; /* of detection sets, in words; NULL: see the functions below */
+    const char *resize;             /* a pipeline of dataset/resize.h; NULL: the data set's own */
     /* A preset of quant/scheme.h; "float": the baseline; "file": a model that has codes already. */
     const char *method;
     /* Choices in words; NULL: the method's own. */
@@ -47,6 +49,15 @@ waio_scheme_words waio_config_words(const waio_config *config);
 /* Whether it takes ranges or means from images. */
 bool waio_config_calibrates(const waio_config *config);
 
+/* Whether its data set has boxes. */
+bool waio_config_detects(const waio_config *config);
+/* "accuracy", or of a detection set its own metric, else "map_coco". */
+const char *waio_config_metric(const waio_config *config);
+/* Of a detection set: "ignore" or "count"; without a word of its own VOC's metrics ignore difficult
+ * objects and COCO's count them. */
+const char *waio_config_difficult(const waio_config *config);
+/* The resize pipeline in words: the configuration's, or its data set's own. */
+const char *waio_config_resize(const waio_config *config);
 /* "model=... data=... w=8 ..." in `arena`; NULL when out of memory. In names a space becomes %20,
  * a percent sign %25. */
 const char *waio_config_text(const waio_config *config, waio_arena *arena);

@@ -1,6 +1,7 @@
 /* The integer engine: the test set through a network on codes. That is the quantized network of one
  * configuration (quant/lower.h), or a model file that has codes already. */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ typedef struct integer_pass {
     waio_float_binding weights;
     waio_workspace *workspace; /* one a worker */
     waio_input_table table;
-    int32_t *prediction;
+    waio_answers answers;
     const waio_pass_progress *progress;
     atomic_llong done, correct;
 } integer_pass;
@@ -64,7 +65,7 @@ static waio_status prepare(integer_pass *p, waio_arena *arena)
     int threads = p->session->options.threads;
     const waio_value *input = &p->graph->value[p->graph->input];
 
-    WAIO_NEW(st, p->prediction, arena, (size_t)p->session->dataset->count);
+    WAIO_TRY(st, waio_answers_make(&p->answers, p->session, arena));
     WAIO_NEW(st, p->workspace, arena, (size_t)threads);
     WAIO_TRY(st, compile(p));
     WAIO_TRY(st, waio_open_workspaces(p->session, &p->program, p->workspace, p->graph->node_count));
@@ -92,16 +93,12 @@ static waio_status run_chunk(void *payload, int worker, int64_t chunk)
     const waio_workspace *workspace = &p->workspace[worker];
     int64_t batch = waio_program_batch(p->program), first = chunk * batch, correct = 0;
     int64_t images = d->count - first < batch ? d->count - first : batch;
-    int output = p->graph->output[0];
 
     waio_fill_input(p->program, d, &p->table, workspace, NULL, first, images);
     WAIO_TRY(st, waio_program_run(p->program, &p->weights.binding, workspace,
                                   (waio_run_range){0, p->graph->node_count, false, false}, NULL));
-    WAIO_TRY(st, waio_workspace_fetch(workspace, p->program, output));
-    waio_predict(p->prediction + first, waio_workspace_value(workspace, p->program, output),
-                 p->graph->value[output].type, d->classes, images);
-    for (int64_t i = first; i < first + images; i++)
-        correct += p->prediction[i] == d->label[i];
+    WAIO_TRY(st, waio_answers_take(&p->answers, &correct, p->session, worker, p->program, workspace,
+                                   first, images));
     atomic_fetch_add(&p->correct, correct);
     atomic_fetch_add(&p->done, images);
 done:
@@ -138,11 +135,24 @@ static waio_status compare_engines(waio_session *s, const waio_quant_request *re
 
     WAIO_TRY(st, waio_session_pass(s, request, 1, true, &simulated, progress));
     out->simulate_correct = simulated.correct;
-    out->engines_agree = 0;
-    for (int64_t i = 0; i < s->dataset->count; i++)
-        out->engines_agree += p->prediction[i] == s->last_prediction[i];
+    out->simulate_value = simulated.value;
+    out->engines_agree = waio_answers_agree(s, &p->answers, false);
 done:
     return st;
+}
+
+/* Codes of boxes reach far below 0, scores from 0 to 1: with one scale for both, one is coarse. */
+static void warn_of_shared_scale(const waio_session *s, const waio_graph *graph)
+{
+    const waio_detector *d = s->detecting.detector;
+    const waio_value *box = d ? &graph->value[graph->output[d->boxes]] : NULL;
+    const waio_value *score = d ? &graph->value[graph->output[d->scores]] : NULL;
+
+    if (d && box->type != WAIO_F32 && score->type == box->type &&
+        box->params.scale[0] == score->params.scale[0] &&
+        box->params.zero_point[0] == score->params.zero_point[0])
+        fprintf(stderr, "warning: boxes and scores of %s have one output scale, %g\n",
+                s->model.name, (double)box->params.scale[0]);
 }
 
 waio_status waio_session_integer(waio_session *s, const waio_quant_request *request,
@@ -170,11 +180,13 @@ waio_status waio_session_integer(waio_session *s, const waio_quant_request *requ
         size = binding.size_bytes;
     }
     WAIO_TRY(st, run_all(&p, arena));
-    waio_count_outcome(out, s, p.prediction, waio_clock() - start, size);
+    warn_of_shared_scale(s, p.graph);
+    WAIO_TRY(st, waio_count_outcome(out, s, &p.answers, waio_clock() - start, size));
     out->fallbacks = waio_program_fallbacks(p.program);
     if (simulate_too)
         WAIO_TRY(st, compare_engines(s, request, &p, out, progress));
 done:
+    waio_answers_free(&p.answers, s);
     release(&p);
     waio_quant_binding_free(&binding);
     waio_graph_free(lowered);

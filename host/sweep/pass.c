@@ -16,7 +16,7 @@ typedef struct pass {
     int count;
     waio_input_table table;
     keep_mode mode;
-    int32_t **prediction; /* per configuration, per image; -1 - class: a score was NaN */
+    waio_answers *answers; /* per configuration */
     const waio_pass_progress *progress;
     atomic_llong done, correct; /* of the first configuration, for the progress line */
 } pass;
@@ -209,21 +209,17 @@ static waio_status run_chunk(void *payload, int worker, int64_t chunk)
     const waio_workspace *workspace = &s->workspace[worker];
     int64_t batch = waio_program_batch(s->program), first = chunk * batch;
     int64_t images = s->dataset->count - first < batch ? s->dataset->count - first : batch;
-    int classes = s->dataset->classes;
     waio_run_range head = {s->roles.last_weighted, graph->node_count, false, false};
 
     WAIO_TRY(st, run_prefix(p, workspace, chunk, first, images));
     for (int k = 0; k < p->count; k++) {
+        int64_t correct = 0;
         WAIO_TRY(st, waio_program_run(s->program, &p->binding[k].binding, workspace, head, NULL));
-        WAIO_TRY(st, waio_workspace_fetch(workspace, s->program, graph->output[0]));
-        waio_predict(p->prediction[k] + first,
-                     waio_workspace_value(workspace, s->program, graph->output[0]), WAIO_F32,
-                     classes, images);
+        WAIO_TRY(st, waio_answers_take(&p->answers[k], &correct, s, worker, s->program, workspace,
+                                       first, images));
+        if (k == 0)
+            atomic_fetch_add(&p->correct, correct);
     }
-    int64_t correct = 0;
-    for (int64_t i = first; i < first + images; i++)
-        correct += p->prediction[0][i] == s->dataset->label[i];
-    atomic_fetch_add(&p->correct, correct);
     atomic_fetch_add(&p->done, images);
 done:
     return st;
@@ -239,23 +235,6 @@ static void tick(void *payload)
 
 /* ---- the whole pass ---- */
 
-void waio_count_outcome(waio_outcome *out, const waio_session *s, const int32_t *prediction,
-                        double seconds, int64_t size_bytes)
-{
-    *out = (waio_outcome){.images = s->dataset->count,
-                          .constant = s->dataset->count > 1,
-                          .simulate_correct = -1,
-                          .engines_agree = -1};
-    for (int64_t i = 0; i < s->dataset->count; i++) {
-        out->nan_images += prediction[i] < 0;
-        out->correct += prediction[i] == s->dataset->label[i];
-        out->agree += prediction[i] == s->float_prediction[i];
-        out->constant = out->constant && prediction[i] == prediction[0];
-    }
-    out->seconds = seconds;
-    out->size_bytes = size_bytes;
-}
-
 static bool is_float(const waio_precision *bits)
 {
     return bits->w == WAIO_FLOAT && bits->a == WAIO_FLOAT && bits->i == WAIO_FLOAT &&
@@ -268,9 +247,9 @@ static waio_status bind_all(pass *p, const waio_quant_request *request, waio_are
     int count = p->count;
 
     WAIO_NEW(st, p->binding, arena, (size_t)count);
-    WAIO_NEW(st, p->prediction, arena, (size_t)count);
+    WAIO_NEW(st, p->answers, arena, (size_t)count);
     for (int k = 0; k < count; k++) {
-        WAIO_NEW(st, p->prediction[k], arena, (size_t)p->session->dataset->count);
+        WAIO_TRY(st, waio_answers_make(&p->answers[k], p->session, arena));
         WAIO_TRY(st, waio_quantizer_bind(p->session->quantizer, &request[k], &p->binding[k]));
     }
     waio_input_numbers(&p->table, p->session, &p->binding[0]);
@@ -300,16 +279,17 @@ waio_status waio_session_pass(waio_session *s, const waio_quant_request *request
         s->first_bits = request->first_n == 0 ? request->bits.i : WAIO_FLOAT;
     bool baseline = s->float_outcome.images == 0 && is_float(&request[0].bits);
     if (baseline)
-        memcpy(s->float_prediction, p.prediction[0],
-               (size_t)s->dataset->count * sizeof *s->float_prediction);
-    memcpy(s->last_prediction, p.prediction[0],
-           (size_t)s->dataset->count * sizeof *s->last_prediction);
+        WAIO_TRY(st, waio_answers_keep(s, &p.answers[0], true));
+    WAIO_TRY(st, waio_answers_keep(s, &p.answers[0], false));
     double seconds = waio_clock() - start;
     for (int k = 0; k < count; k++) {
-        waio_count_outcome(&outcome[k], s, p.prediction[k], seconds, p.binding[k].size_bytes);
+        WAIO_TRY(st, waio_count_outcome(&outcome[k], s, &p.answers[k], seconds,
+                                        p.binding[k].size_bytes));
         outcome[k].fallbacks = waio_program_fallbacks(s->program);
     }
 done:
+    for (int k = 0; p.answers && k < count; k++)
+        waio_answers_free(&p.answers[k], s);
     for (int k = 0; p.binding && k < count; k++)
         waio_quant_binding_free(&p.binding[k]);
     waio_arena_free(arena);

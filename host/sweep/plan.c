@@ -78,6 +78,19 @@ done:
     return st;
 }
 
+/* A task that the suite names must be that of its data sets. */
+static waio_status check_task(const waio_suite *s)
+{
+    for (int d = 0; d < s->datasets.count && s->task; d++) {
+        waio_config config = {.dataset = s->datasets.item[d]};
+        bool detection = strcmp(s->task, "detection") == 0;
+        if (detection != waio_config_detects(&config))
+            return waio_error(WAIO_EUSAGE, "%s: task %s, but the data set %s is for %s", s->path,
+                              s->task, config.dataset, detection ? "classification" : "detection");
+    }
+    return WAIO_OK;
+}
+
 waio_status waio_plan_make(waio_plan *plan, const waio_suite *s, int shard, int shards,
                            waio_arena *arena)
 {
@@ -85,6 +98,7 @@ waio_status waio_plan_make(waio_plan *plan, const waio_suite *s, int shard, int 
     int64_t rows = 0, passes = 0;
 
     *plan = (waio_plan){0};
+    WAIO_TRY(st, check_task(s));
     WAIO_TRY(st, count_rows(&rows, &passes, s));
     WAIO_NEW(st, plan->row, arena, (size_t)rows);
     WAIO_NEW(st, plan->pass, arena, (size_t)passes);

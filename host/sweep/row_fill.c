@@ -19,13 +19,14 @@ waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *s
         return WAIO_ENOMEM;
     waio_clock_text(started);
     row->col_suite = suite;
-    row->col_task = "classification";
+    row->col_task = waio_config_detects(c) ? "detection" : "classification";
     row->col_dataset = c->dataset;
     row->col_split = c->split;
     row->col_model = waio_model_label(c->model, arena);
     if (!row->col_model)
         return WAIO_ENOMEM;
     row->col_preprocess = c->preprocess;
+    row->col_resize = waio_config_resize(c);
     row->col_method = baseline ? "float" : c->method;
     row->col_mapping = baseline ? "none" : c->mapping;
     if (!file) {
@@ -56,7 +57,8 @@ waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *s
     row->col_backend = backend->name;
     row->col_device = waio_backend_device(backend) ? waio_backend_device(backend) : waio_cpu_name();
     row->col_seed = c->seed;
-    row->col_metric = "accuracy";
+    row->col_metric = waio_config_metric(c);
+    row->col_difficult = waio_config_detects(c) ? waio_config_difficult(c) : NULL;
     row->col_version = waio_version();
     row->col_started = started;
     return WAIO_OK;
@@ -96,16 +98,19 @@ void waio_row_identify(waio_row *row, const waio_session *session)
     if (waio_graph_is_quantized(graph))
         describe_file(row, graph);
     row->col_images = waio_session_dataset(session)->count;
+    row->col_skipped_images = waio_session_dataset(session)->notes.skipped;
     row->col_data_sha256 = waio_session_dataset(session)->sha256;
+    row->col_resize = waio_session_dataset(session)->resize;
     row->col_model_sha256 = waio_session_model(session)->sha256;
-    row->col_float_value = percent(baseline->correct, baseline->images);
+    row->col_float_value = baseline->images ? baseline->value : NAN;
     row->col_float_bytes = baseline->images ? baseline->size_bytes : -1;
 }
 
 /* Why an outcome should not be believed; NULL if it can be. */
-static const char *mistrust(const waio_outcome *o, waio_trained trained, int classes,
-                            waio_arena *arena)
+static const char *mistrust(const waio_outcome *o, const waio_session *session, waio_arena *arena)
 {
+    waio_trained trained = waio_session_model(session)->trained;
+    int classes = waio_session_dataset(session)->classes;
     double chance = 1.0 / classes, n = (double)o->images;
     double noise = 2 * sqrt(chance * (1 - chance) / n);
 
@@ -115,6 +120,11 @@ static const char *mistrust(const waio_outcome *o, waio_trained trained, int cla
     if (o->nan_images)
         return waio_arena_printf(arena, "NaN among the scores of %lld images",
                                  (long long)o->nan_images);
+    if (waio_session_detects(session))
+        return isnan(o->value) ? "the images have no object that could be found"
+               : o->constant   ? "nothing was found on any image"
+               : o->value == 0 ? "no box that was found is at an object"
+                               : NULL;
     if (o->constant)
         return "every image got the same class";
     if ((double)o->correct / n <= chance + noise)
@@ -127,14 +137,13 @@ waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_ses
                               const waio_outcome *o, int share, waio_arena *arena)
 {
     waio_quant_request request = waio_config_request(config);
-    double p = (double)o->correct / (double)o->images;
 
-    row->col_value = percent(o->correct, o->images);
-    row->col_stderr = 100.0 * sqrt(p * (1 - p) / (double)o->images);
+    row->col_value = o->value;
+    row->col_stderr = o->deviation;
     row->col_change_pct = row->col_float_value > 0
                               ? (row->col_float_value - row->col_value) / row->col_float_value * 100
                               : NAN;
-    row->col_simulate_value = percent(o->simulate_correct, o->images);
+    row->col_simulate_value = o->simulate_value;
     row->col_engines_agree_pct = percent(o->engines_agree, o->images);
     row->col_size_bytes = o->size_bytes;
     row->col_fallback_ops = o->fallbacks;
@@ -144,8 +153,7 @@ waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_ses
     }
     row->col_images_per_s = (double)o->images / o->seconds;
     row->col_seconds = o->seconds / share;
-    row->col_reason = mistrust(o, waio_session_model(session)->trained,
-                               waio_session_dataset(session)->classes, arena);
+    row->col_reason = mistrust(o, session, arena);
     row->col_status = row->col_reason ? "mistrusted" : "ok";
     return waio_session_file_bytes(session, &request, &row->col_file_bytes);
 }

@@ -154,7 +154,10 @@ waio_status waio_run_session_options(waio_session_options *options, const waio_r
                                       .model_paths = {.models_dir = run->models_dir},
                                       .threads = run->threads,
                                       .batch = run->batch,
-                                      .memory = run->memory};
+                                      .memory = run->memory,
+                                      .skip_bad = run->skip_bad,
+                                      .cache = run->cache,
+                                      .reading = run->reading};
     return waio_config_session_options(options, config);
 }
 
@@ -602,7 +605,8 @@ waio_status waio_eval_config(waio_row *row, const waio_config *config, const wai
     WAIO_TRY(st, waio_row_conclude(row, config, session, &outcome, 1, arena));
     row->col_model_sha256 = waio_arena_strdup(arena, row->col_model_sha256);
     row->col_data_sha256 = waio_arena_strdup(arena, row->col_data_sha256);
-    if (!row->col_model_sha256 || !row->col_data_sha256)
+    row->col_resize = waio_arena_strdup(arena, row->col_resize);
+    if (!row->col_model_sha256 || !row->col_data_sha256 || !row->col_resize)
         st = WAIO_ENOMEM;
     if (st == WAIO_OK && verify)
         WAIO_TRY(st, waio_session_verify(session, &request, verified_tensors));

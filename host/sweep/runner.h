@@ -27,9 +27,12 @@ typedef struct waio_run_options {
     const char *data_dir, *models_dir;
     int threads;
     int64_t batch, memory;
-    int shard, shards; /* 1 of 1: everything */
-    bool no_share;     /* every row redoes all work alone; the same rows, slower */
-    bool retry;        /* rows that failed are computed again */
+    bool skip_bad;               /* bad images are left out and counted */
+    const char *cache;           /* folder of decoded images; NULL: WAIO_CACHE, then none */
+    const waio_reading *reading; /* told while images are decoded; NULL: nobody is */
+    int shard, shards;           /* 1 of 1: everything */
+    bool no_share;               /* every row redoes all work alone; the same rows, slower */
+    bool retry;                  /* rows that failed are computed again */
 } waio_run_options;
 
 typedef struct waio_run_summary {

@@ -25,13 +25,42 @@ static waio_status find_data_dir(const char **dir, const waio_session_options *o
 
     if (st != WAIO_OK)
         return st;
-    const char *in_asked = asked ? waio_path_join(arena, asked, kind->folder) : NULL;
-    const char *in_built = waio_path_join(arena, built, kind->folder);
+    const char *folder = waio_dataset_folder(kind, dataset, arena);
+    if (!folder)
+        return WAIO_ENOMEM;
+    const char *in_asked = asked ? waio_path_join(arena, asked, folder) : NULL;
+    const char *in_built = waio_path_join(arena, built, folder);
     if (!in_built || (asked && !in_asked))
         return WAIO_ENOMEM;
     bool use_built = !asked || (!waio_dir_exists(in_asked) && waio_dir_exists(in_built));
     *dir = use_built ? built : asked;
     return WAIO_OK;
+}
+
+waio_dataset_params waio_session_images(const waio_session *s)
+{
+    const waio_graph *graph = s->model.graph;
+    const waio_shape *in = &graph->value[graph->input].shape;
+    const waio_shape *out = &graph->value[graph->output[0]].shape;
+    const char *cache = s->options.cache ? s->options.cache : getenv("WAIO_CACHE");
+    waio_dataset_params params = {.data_dir = s->options.data_dir,
+                                  .split = s->options.split,
+                                  .selection = {.count = s->options.images},
+                                  .resize = s->options.resize,
+                                  .outputs = (int)waio_shape_count(out),
+                                  .skip_bad = s->options.skip_bad,
+                                  .threads = s->options.threads,
+                                  .memory = s->options.memory,
+                                  .cache = cache && cache[0] ? cache : NULL,
+                                  .reading = s->options.reading,
+                                  .keep = true};
+
+    /* What else is no network for pictures; check_fit says so. */
+    if (in->rank == 4 && in->dim[1] <= INT32_MAX && in->dim[2] <= INT32_MAX) {
+        params.height = (int)in->dim[1];
+        params.width = (int)in->dim[2];
+    }
+    return params;
 }
 
 static waio_status check_fit(const waio_session *s)
@@ -56,7 +85,16 @@ static waio_status check_fit(const waio_session *s)
         return waio_error(
             WAIO_EINPUT, "model %s does not fit data set %s: its input is %s, an image is %s",
             s->model.name, d->name, waio_shape_text(in, want), waio_shape_text(&image, have));
-    if (graph->output_count != 1 || waio_shape_count(out) != d->classes)
+    if (d->label && graph->detector)
+        return waio_error(WAIO_EINPUT, "model %s is a detector, data set %s has one label an image",
+                          s->model.name, d->name);
+    if (!d->label && !graph->detector)
+        return waio_error(
+            WAIO_EINPUT,
+            "data set %s has boxes, and nothing says how boxes come of the %d output%s "
+            "of model %s; a file MODEL.detector.json beside it can",
+            d->name, graph->output_count, graph->output_count == 1 ? "" : "s", s->model.name);
+    if (d->label && (graph->output_count != 1 || waio_shape_count(out) != d->classes))
         return waio_error(WAIO_EINPUT,
                           "model %s does not fit data set %s: it has %d output%s of %s, the data "
                           "set has %d classes",
@@ -77,7 +115,7 @@ int64_t waio_session_held_bytes(const waio_session *s)
     const waio_dataset *d = s->dataset;
     int64_t workspaces =
         s->program ? s->options.threads * (int64_t)waio_workspace_bytes(s->program) : 0;
-    return d->count * d->height * d->width * d->channels + workspaces;
+    return waio_dataset_bytes(d) + workspaces;
 }
 
 int64_t waio_choose_batch(const waio_session *s, const waio_graph *graph)
@@ -186,10 +224,8 @@ static waio_status evaluate_float(waio_session *s, const waio_pass_progress *pro
     const waio_session *of = s->options.float_of;
 
     if (of && of->dataset->count == s->dataset->count) {
-        memcpy(s->float_prediction, of->float_prediction,
-               (size_t)s->dataset->count * sizeof *s->float_prediction);
         s->float_outcome = of->float_outcome;
-        return WAIO_OK;
+        return waio_answers_keep(s, &(waio_answers){of->float_prediction, of->float_found}, true);
     }
     WAIO_TRY(st, waio_session_pass(s, &request, 1, false, &s->float_outcome, progress));
 done:
@@ -215,12 +251,20 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     WAIO_TRY(st, waio_model_load(&s->model, model, &options->model_paths));
     WAIO_TRY(st, find_data_dir(&data_dir, options, dataset, s->arena));
     s->options.data_dir = data_dir;
-    WAIO_TRY(st, waio_dataset_open(&s->dataset, dataset, options->split, data_dir,
-                                   &(waio_selection){.count = options->images}));
+    waio_dataset_params images = waio_session_images(s);
+    WAIO_TRY(st, waio_dataset_open(&s->dataset, dataset, &images));
+    char notes[WAIO_NOTES_TEXT];
+    fputs(waio_dataset_notes_text(s->dataset, notes), stderr);
     WAIO_TRY(st, check_fit(s));
     WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
     WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);
     WAIO_NEW(st, s->last_prediction, s->arena, (size_t)s->dataset->count);
+    if (s->model.graph->detector) {
+        WAIO_TRY(st, waio_detecting_create(&s->detecting, s->model.graph, s->dataset,
+                                           s->options.threads, s->arena));
+        WAIO_NEW(st, s->float_found, s->arena, (size_t)s->dataset->count);
+        WAIO_NEW(st, s->last_found, s->arena, (size_t)s->dataset->count);
+    }
     if (!s->options.from_file) {
         WAIO_TRY(st, compile(s));
         WAIO_TRY(st, evaluate_float(s, progress));
@@ -238,6 +282,10 @@ void waio_session_close(waio_session *s)
     if (!s)
         return;
     release_program(s);
+    if (s->dataset) {
+        waio_found_lists_free(s->float_found, s->dataset->count);
+        waio_found_lists_free(s->last_found, s->dataset->count);
+    }
     waio_dataset_close(s->dataset);
     waio_model_free(&s->model);
     free(s->first_output);
@@ -262,6 +310,11 @@ done:
 const waio_model *waio_session_model(const waio_session *session)
 {
     return &session->model;
+}
+
+bool waio_session_detects(const waio_session *session)
+{
+    return session->detecting.detector != NULL;
 }
 
 const waio_dataset *waio_session_dataset(const waio_session *session)

@@ -25,15 +25,22 @@ typedef struct waio_session_options {
     const char *split;
     int64_t images; /* 0: all */
     const char *preprocess;
+    const char *resize;          /* pipeline of dataset/resize.h; NULL: the data set's own */
+    bool skip_bad;               /* bad images are left out and counted */
+    const char *cache;           /* folder of decoded images; NULL: WAIO_CACHE, then none */
+    const waio_reading *reading; /* told while images are decoded; NULL: nobody is */
     waio_scheme scheme;
     waio_feed feed;
     const char *calibration_split;
     int64_t calibration_images;
     int64_t calibration_seed;
-    int threads;    /* workers; at least 1 */
-    int64_t batch;  /* 0: chosen from the network */
-    int64_t memory; /* budget in bytes for everything that the session holds */
-    bool from_file; /* the model has codes already: nothing is quantized here */
+    int threads;           /* workers; at least 1 */
+    int64_t batch;         /* 0: chosen from the network */
+    int64_t memory;        /* budget in bytes for everything that the session holds */
+    const char *metric;    /* of a detection set: see sweep/detecting.h; NULL: "map_coco" */
+    bool ignore_difficult; /* objects marked as difficult are ignored */
+    int64_t seed;          /* of what is drawn for the standard error */
+    bool from_file;        /* the model has codes already: nothing is quantized here */
     /* A session of the same model and data whose float predictions are taken over; NULL: evaluate.
      */
     const struct waio_session *float_of;
@@ -43,12 +50,14 @@ typedef struct waio_session waio_session;
 
 /* Called about five times a second while a pass runs. */
 typedef struct waio_pass_progress {
+    /* `correct` is negative where nothing is known before the end: detectors. */
     void (*update)(void *payload, int64_t done, int64_t total, int64_t correct);
     void *payload;
 } waio_pass_progress;
 
-/* Loads, checks that model and data set fit (WAIO_EINPUT with both shapes if not), compiles,
- * evaluates the float network. Options are copied, the texts in them must outlive the session. */
+/* Loads, brings the images to the network's size, checks that model and data set fit (WAIO_EINPUT
+ * with both shapes if not), compiles, evaluates the float network. Options are copied, the texts in
+ * them must outlive the session. */
 waio_status waio_session_open(waio_session **out, const char *model, const char *dataset,
                               const waio_session_options *options,
                               const waio_pass_progress *progress);
@@ -56,15 +65,18 @@ void waio_session_close(waio_session *session);
 
 /* What a pass found for one configuration. */
 typedef struct waio_outcome {
-    int64_t images, correct;
-    int64_t agree;      /* images with the float network's prediction */
+    int64_t images, correct; /* correct: 0 of a detector */
+    double value, deviation; /* the metric and its standard error, in percent; NaN: there is none */
+    int64_t agree;      /* images with the float network's prediction; of a detector: on which it
+                         * sees the same (waio_found_same) */
     int64_t nan_images; /* images with a NaN among their scores */
-    bool constant;      /* every image got the same class */
-    double seconds;     /* of the whole pass */
+    bool constant;  /* every image got the same class; of a detector: nothing was found at all */
+    double seconds; /* of the whole pass */
     int64_t size_bytes; /* as accounted; of a file with codes: its own */
     int fallbacks;      /* nodes that ran on the reference */
     /* Of a configuration in both engines; -1: one ran. */
     int64_t simulate_correct, engines_agree;
+    double simulate_value; /* NaN: one ran */
 } waio_outcome;
 
 /* One pass for `count` configurations that are equal but for O. `keep_first` asks to keep the first
@@ -98,6 +110,8 @@ waio_status waio_session_lower(waio_session *session, waio_graph **out,
                                const waio_quant_request *request, waio_requant requant);
 
 const waio_model *waio_session_model(const waio_session *session);
+/* Whether it is a detector on a detection set; else a classifier. */
+bool waio_session_detects(const waio_session *session);
 const waio_dataset *waio_session_dataset(const waio_session *session);
 /* Of a model that has codes already: no images. */
 const waio_outcome *waio_session_float(const waio_session *session);

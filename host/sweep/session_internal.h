@@ -2,6 +2,7 @@
 #ifndef WAIO_SWEEP_SESSION_INTERNAL_H
 #define WAIO_SWEEP_SESSION_INTERNAL_H
 
+#include "sweep/detecting.h"
 #include "sweep/session.h"
 
 struct waio_session {
@@ -21,6 +22,8 @@ struct waio_session {
     int32_t *float_prediction; /* per image */
     int32_t *last_prediction;  /* the same of the last pass's first configuration */
     waio_outcome float_outcome;
+    waio_detecting detecting;                  /* of a detector; detector NULL: a classifier */
+    waio_found_list *float_found, *last_found; /* the same for detectors, per image */
 
     /* Outputs of the first layer for all images, of configurations with these bits. */
     float *first_output;
@@ -45,8 +48,28 @@ void waio_fill_input(const waio_program *program, const waio_dataset *dataset,
  * is NaN. `score` holds `images` x `classes` of `type`. */
 void waio_predict(int32_t *prediction, const void *score, waio_type type, int classes,
                   int64_t images);
-void waio_count_outcome(waio_outcome *out, const waio_session *session, const int32_t *prediction,
-                        double seconds, int64_t size_bytes);
+
+/* What a network answered, per image: a class, or of a detector boxes. */
+typedef struct waio_answers {
+    int32_t *prediction;
+    waio_found_list *found;
+} waio_answers;
+
+/* Room for all images, in `arena`; what is found is freed by waio_answers_free. */
+waio_status waio_answers_make(waio_answers *out, const waio_session *session, waio_arena *arena);
+void waio_answers_free(waio_answers *answers, const waio_session *session);
+/* Takes images first .. first + images - 1 from the outputs in `workspace`, which `program` has
+ * computed; returns through `correct` how many are right, -1 of a detector. */
+waio_status waio_answers_take(waio_answers *answers, int64_t *correct, const waio_session *session,
+                              int worker, const waio_program *program,
+                              const waio_workspace *workspace, int64_t first, int64_t images);
+/* Keeps them as the session's float or last ones. */
+waio_status waio_answers_keep(waio_session *session, const waio_answers *answers, bool as_float);
+int64_t waio_answers_agree(const waio_session *session, const waio_answers *answers,
+                           bool with_float);
+
+waio_status waio_count_outcome(waio_outcome *out, const waio_session *session,
+                               const waio_answers *answers, double seconds, int64_t size_bytes);
 
 /* Images that run at once: as many as the caches hold; on a device, as many as keep it busy. */
 int64_t waio_choose_batch(const waio_session *session, const waio_graph *graph);
@@ -55,6 +78,8 @@ int64_t waio_choose_batch(const waio_session *session, const waio_graph *graph);
  * is 1. On failure no workspace is open. */
 waio_status waio_open_workspaces(const waio_session *session, waio_program **program,
                                  waio_workspace *workspace, int keep_from);
+/* How the session's images are read; another split or selection is the caller's to set. */
+waio_dataset_params waio_session_images(const waio_session *session);
 /* Bytes that the session holds before any pass. */
 int64_t waio_session_held_bytes(const waio_session *session);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataset/resize.h"
 #include "quant/precision.h"
 #include "sweep/suite_keys.h"
 #include "sweep/suite_load.h"
@@ -219,20 +220,37 @@ static waio_status read_bits(const reader *r, const waio_suite_key *key, waio_ya
     return waio_yaml_error(&r->yaml, at, WAIO_EUSAGE, "%s: %s", key->path, message);
 }
 
+/* `canonical` receives the pipeline's canonical text. */
+static waio_status check_resize(const reader *r, const waio_suite_key *key, waio_yaml_mark at,
+                                const char *text, char canonical[WAIO_RESIZE_TEXT])
+{
+    waio_resize resize;
+    char message[400];
+
+    if (waio_resize_parse(&resize, text) == WAIO_OK) {
+        waio_resize_text(canonical, &resize);
+        return WAIO_OK;
+    }
+    snprintf(message, sizeof message, "%s", waio_error_message());
+    return waio_yaml_error(&r->yaml, at, WAIO_EUSAGE, "%s: %s", key->path, message);
+}
+
 static waio_status store_scalar(reader *r, const waio_suite_key *key, waio_yaml_mark at,
                                 const char *text)
 {
-    char *field = (char *)r->suite + key->offset;
+    char *field = (char *)r->suite + key->offset, canonical[WAIO_RESIZE_TEXT];
     waio_status st = check_text(r, key, at, text);
 
     if (st != WAIO_OK)
         return st;
     if (key->kind == WAIO_KEY_NUMBER)
         return read_number(r, key, at, text, (int *)field);
-    st = key->kind == WAIO_KEY_NAME ? check_name(r, key, at, text) : check_word(r, key, at, text);
+    st = key->kind == WAIO_KEY_NAME     ? check_name(r, key, at, text)
+         : key->kind == WAIO_KEY_RESIZE ? check_resize(r, key, at, text, canonical)
+                                        : check_word(r, key, at, text);
     if (st != WAIO_OK)
         return st;
-    const char *copy = waio_arena_strdup(r->arena, text);
+    const char *copy = waio_arena_strdup(r->arena, key->kind == WAIO_KEY_RESIZE ? canonical : text);
     if (!copy)
         return WAIO_ENOMEM;
     *(const char **)field = copy;

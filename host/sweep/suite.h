@@ -22,12 +22,14 @@ typedef struct waio_int_list {
 typedef struct waio_suite {
     const char *path;
     const char *name;        /* [a-z0-9][a-z0-9._-]*, names the results file */
-    const char *task;        /* "classification" */
+    const char *task;        /* "classification", "detection"; NULL: what the data sets are for */
     waio_text_list models;   /* built-in names or files */
     waio_text_list datasets; /* names of the data set table */
-    const char *split;       /* "test" or "train"; default test */
+    const char *split;       /* "test", "train", "val", "trainval", "all"; default test */
     int images;              /* the first this many of the split; 0: all (default) */
     const char *preprocess;  /* name of an input normalization; default "raw" */
+    const char *metric, *difficult; /* of detection sets; NULL: the default */
+    const char *resize;             /* canonical text of a pipeline; NULL: the data set's own */
     struct {
         const char *name; /* a preset ("ptq" by default), or "file": models with codes already */
         /* Choices, in the words of waio_scheme_words; NULL: the preset's. */

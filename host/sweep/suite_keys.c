@@ -10,13 +10,17 @@
 /* clang-format off */
 const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS] = {
     {"name", WAIO_KEY_NAME, true, AT(name)},
-    {"task", WAIO_KEY_WORD, false, AT(task), "classification", {"classification"}},
+    {"task", WAIO_KEY_WORD, false, AT(task), NULL, {"classification", "detection"}},
     {"models", WAIO_KEY_TEXTS, true, AT(models)},
     {"datasets", WAIO_KEY_TEXTS, true, AT(datasets)},
-    {"split", WAIO_KEY_WORD, false, AT(split), "test", {"test", "train"}},
+    {"split", WAIO_KEY_WORD, false, AT(split), "test",
+        {"test", "train", "val", "trainval", "all"}},
     {"images", WAIO_KEY_NUMBER, false, AT(images), "0", .least = 0, .most = 1000000000},
     {"preprocess", WAIO_KEY_WORD, false, AT(preprocess), "raw",
-        {"raw", "unit", "tf", "caffe", "torch"}},
+        {"raw", "unit", "u8", "tf", "caffe", "torch"}},
+    {"resize", WAIO_KEY_RESIZE, false, AT(resize), NULL},
+    {"metric", WAIO_KEY_WORD, false, AT(metric), NULL, {"map_coco", "ap50", "voc07", "voc10"}},
+    {"difficult", WAIO_KEY_WORD, false, AT(difficult), NULL, {"count", "ignore"}},
     {.path = "method", .kind = WAIO_KEY_GROUP},
     {"method.name", WAIO_KEY_WORD, false, AT(method.name), "ptq",
         {"ptq", "ptq_mse", "squant", "dfq", "file"}},
@@ -54,7 +58,7 @@ const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS] = {
     {"calibration.seed", WAIO_KEY_NUMBER, false, AT(calibration.seed), "1",
         .least = 0, .most = INT_MAX},
     {"calibration.split", WAIO_KEY_WORD, false, AT(calibration.split), "train",
-        {"test", "train"}},
+        {"test", "train", "val", "trainval", "all"}},
     {"seed", WAIO_KEY_NUMBER, false, AT(seed), "1", .least = 0, .most = INT_MAX},
 };
 /* clang-format on */

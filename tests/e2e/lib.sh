@@ -1,7 +1,7 @@
 # Shared by the end-to-end tests: WAIO is the program, WAIO_SOURCE and WAIO_BUILD its folders.
 set -u
 : "${WAIO:?}" "${WAIO_SOURCE:?}" "${WAIO_BUILD:?}"
-unset WAIO_DATA WAIO_MODELS
+unset WAIO_DATA WAIO_MODELS WAIO_CACHE
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

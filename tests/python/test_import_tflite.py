@@ -238,6 +238,9 @@ def check_refused(name, path, operators):
 def run_real(path):
     content = path.read_bytes()
     operators = custom_operators(content)
+    if operators == ["TFLite_Detection_PostProcess"]:
+        print(f"ok     {path.name}: test_tflite_detection.py runs it")
+        return
     if operators:
         check_refused(path.name, path, operators)
         return

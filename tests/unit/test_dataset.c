@@ -9,6 +9,7 @@
 #include "check.h"
 #include "dataset/dataset.h"
 #include "dataset/preprocess.h"
+#include "open_dataset.h"
 #include "util/file.h"
 #include "util/rng.h"
 #include "util/sha256.h"
@@ -67,14 +68,14 @@ static void write_records(const char *name, int f, int count)
 static waio_dataset *open_all(const char *split)
 {
     waio_dataset *data = NULL;
-    CHECK_OK(waio_dataset_open(&data, "cifar10", split, base, &(waio_selection){0}));
+    CHECK_OK(open_dataset(&data, "cifar10", split, base, &(waio_selection){0}));
     return data;
 }
 
 static void check_fails(const char *split, waio_status code, const char *part)
 {
     waio_dataset *data = NULL;
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", split, base, &(waio_selection){0}), code, part);
+    CHECK_FAILS(open_dataset(&data, "cifar10", split, base, &(waio_selection){0}), code, part);
     CHECK(data == NULL, "a data set came back");
     waio_dataset_close(data);
 }
@@ -119,16 +120,16 @@ static void first_images(void)
     waio_sha256 sha;
     char digest[65];
 
-    CHECK_OK(waio_dataset_open(&data, "cifar10", "test", base, &(waio_selection){.count = 3}));
+    CHECK_OK(open_dataset(&data, "cifar10", "test", base, &(waio_selection){.count = 3}));
     CHECK(data->count == 3 && is_record(data, 2, 0, 2), "the first three");
     waio_sha256_init(&sha);
     waio_sha256_add(&sha, records_of(0, 3), 3 * RECORD);
     waio_sha256_hex(&sha, digest);
     CHECK(strcmp(data->sha256, digest) == 0, "the digest is of the images that are used");
     waio_dataset_close(data);
-    CHECK_OK(waio_dataset_open(&data, "cifar10", "test", base, &(waio_selection){.count = 7}));
+    CHECK_OK(open_dataset(&data, "cifar10", "test", base, &(waio_selection){.count = 7}));
     waio_dataset_close(data);
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", base, &(waio_selection){.count = 8}),
+    CHECK_FAILS(open_dataset(&data, "cifar10", "test", base, &(waio_selection){.count = 8}),
                 WAIO_EINPUT, "8 images asked for, the split test has 7");
 }
 
@@ -171,10 +172,10 @@ static void samples(void)
     for (uint64_t seed = 0; seed < 20; seed++) {
         waio_selection s = {.sample = 6, .seed = seed};
         int found = 0;
-        CHECK_OK(waio_dataset_open(&a, "cifar10", "train", base, &s));
-        CHECK_OK(waio_dataset_open(&b, "cifar10", "train", base, &s));
+        CHECK_OK(open_dataset(&a, "cifar10", "train", base, &s));
+        CHECK_OK(open_dataset(&b, "cifar10", "train", base, &s));
         s.seed++;
-        CHECK_OK(waio_dataset_open(&c, "cifar10", "train", base, &s));
+        CHECK_OK(open_dataset(&c, "cifar10", "train", base, &s));
         CHECK(a->count == 6 && strcmp(a->sha256, b->sha256) == 0, "a seed says the sample");
         different += strcmp(a->sha256, c->sha256) != 0;
         for (int f = 0; f < 5; f++)
@@ -191,7 +192,7 @@ static void samples(void)
         waio_dataset_close(c);
     }
     CHECK(different >= 18, "%d of 20 seeds give another sample", different);
-    CHECK_OK(waio_dataset_open(&a, "cifar10", "train", base, &(waio_selection){.sample = 100}));
+    CHECK_OK(open_dataset(&a, "cifar10", "train", base, &(waio_selection){.sample = 100}));
     CHECK(a->count == 11, "a sample of more than there is: %lld", (long long)a->count);
     waio_dataset_close(a);
 }
@@ -203,16 +204,16 @@ static void missing_files(void)
     waio_dataset *data = NULL;
     waio_selection all = {0};
 
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", base, &all), WAIO_EINPUT,
+    CHECK_FAILS(open_dataset(&data, "cifar10", "test", base, &all), WAIO_EINPUT,
                 "cifar-10-batches-bin");
     CHECK(strstr(waio_error_message(), "WAIO_DATA") != NULL, "%s", waio_error_message());
     CHECK_OK(waio_make_dirs(folder));
     check_fails("test", WAIO_EINPUT, "test_batch.bin");
     check_fails("train", WAIO_EINPUT, "data_batch_1.bin");
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "validation", base, &all), WAIO_EUSAGE,
-                "there are: train, test");
-    CHECK_FAILS(waio_dataset_open(&data, "imagenet", "test", base, &all), WAIO_EUSAGE,
-                "there are: shapes, cifar10");
+    CHECK_FAILS(open_dataset(&data, "cifar10", "validation", base, &all), WAIO_EUSAGE,
+                "there are: test train");
+    CHECK_FAILS(open_dataset(&data, "imagenet", "test", base, &all), WAIO_EUSAGE,
+                "there are: shapes, shapes_pets");
     write_records("test_batch.bin", 0, 2);
     check_fails("test", WAIO_EINPUT, "batches.meta.txt");
     unlink(file_named("test_batch.bin"));
@@ -252,7 +253,7 @@ static void wrong_labels(void)
     write_file("test_batch.bin", data, 5 * RECORD);
     check_fails("test", WAIO_EINPUT, "record 1 (byte 3073) has label 255, expected 0 to 9");
     waio_dataset *first = NULL;
-    CHECK_OK(waio_dataset_open(&first, "cifar10", "test", base, &(waio_selection){.count = 1}));
+    CHECK_OK(open_dataset(&first, "cifar10", "test", base, &(waio_selection){.count = 1}));
     waio_dataset_close(first);
     data = records_of(2, 3);
     data[2 * RECORD] = 11;
@@ -326,7 +327,7 @@ static void flipped_bytes(void)
                 (unsigned char)waio_rng_below(&rng, 256);
         write_records("test_batch.bin", 0, 3);
         write_file(text ? "batches.meta.txt" : "test_batch.bin", copy, size);
-        if (waio_dataset_open(&data, "cifar10", "test", base, &(waio_selection){0}) == WAIO_OK) {
+        if (open_dataset(&data, "cifar10", "test", base, &(waio_selection){0}) == WAIO_OK) {
             for (int k = 0; k < 3; k++)
                 CHECK(data->label[k] < 10, "label %d", data->label[k]);
             waio_dataset_close(data);
@@ -349,6 +350,9 @@ static void normalizations(void)
     } row[] = {
         {"raw", {0, 1, 2}, {{0, 100, 255}, {0, 100, 255}, {0, 100, 255}}},
         {"unit", {0, 1, 2}, {{0, 0.39215686, 1}, {0, 0.39215686, 1}, {0, 0.39215686, 1}}},
+        {"u8",
+         {0, 1, 2},
+         {{-1, -0.21875, 0.9921875}, {-1, -0.21875, 0.9921875}, {-1, -0.21875, 0.9921875}}},
         {"tf", {0, 1, 2}, {{-1, -0.21568627, 1}, {-1, -0.21568627, 1}, {-1, -0.21568627, 1}}},
         {"caffe",
          {2, 1, 0},
@@ -378,7 +382,7 @@ static void normalizations(void)
         }
     }
     CHECK_FAILS(waio_preprocess_table(&table, "imagenet", 3), WAIO_EUSAGE,
-                "there are: raw, unit, tf, caffe, torch");
+                "there are: raw, unit, u8, tf, caffe, torch");
     CHECK_FAILS(waio_preprocess_table(&table, "tf", 1), WAIO_EINPUT, "3 channels");
 }
 

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "dataset/dataset.h"
 #include "dataset/preprocess.h"
+#include "open_dataset.h"
 #include "result/row.h"
 #include "sweep/config.h"
 #include "sweep/plan.h"
@@ -238,7 +239,7 @@ static void load_data(const char *path)
     waio_dataset *data = NULL;
     (void)path;
     waio_error_clear();
-    if (waio_dataset_open(&data, "cifar10", "test", folder, &all) == WAIO_OK)
+    if (open_dataset(&data, "cifar10", "test", folder, &all) == WAIO_OK)
         waio_dataset_close(data);
 }
 
@@ -249,31 +250,29 @@ static void test_cifar10(void)
     const char *path = path_of("cifar-10-batches-bin/test_batch.bin");
     waio_dataset *data = NULL;
 
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", folder, &all), WAIO_EINPUT,
-                "no folder");
+    CHECK_FAILS(open_dataset(&data, "cifar10", "test", folder, &all), WAIO_EINPUT, "no folder");
     CHECK_OK(waio_make_dirs(path_of("cifar-10-batches-bin")));
     write_bytes(path_of("cifar-10-batches-bin/batches.meta.txt"), names, strlen(names));
     for (int i = 0; i < RECORD * RECORDS; i++)
         records[i] = (unsigned char)(i % RECORD == 0 ? i / RECORD % 10 : i * 31 % 251);
     write_bytes(path, records, sizeof records);
-    CHECK_OK(waio_dataset_open(&data, "cifar10", "test", folder, &all));
+    CHECK_OK(open_dataset(&data, "cifar10", "test", folder, &all));
     CHECK(data->count == RECORDS && data->label[11] == 1 && strcmp(data->class_name[9], "j") == 0,
           "not what was written");
     for (int c = 0; c < 3; c++) /* pixel 33 of record 2, from its plane */
         CHECK(data->image[2 * 3072 + 33 * 3 + c] == records[2 * RECORD + 1 + c * 1024 + 33],
               "channel %d", c);
     waio_dataset_close(data);
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", folder, &(waio_selection){.count = 13}),
+    CHECK_FAILS(open_dataset(&data, "cifar10", "test", folder, &(waio_selection){.count = 13}),
                 WAIO_EINPUT, "the split test has 12");
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "val", folder, &all), WAIO_EUSAGE,
-                "train, test");
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "train", folder, &all), WAIO_EINPUT,
+    CHECK_FAILS(open_dataset(&data, "cifar10", "val", folder, &all), WAIO_EUSAGE, "test train");
+    CHECK_FAILS(open_dataset(&data, "cifar10", "train", folder, &all), WAIO_EINPUT,
                 "data_batch_1.bin");
     /* A sample holds different images, the same ones for the same seed. */
     waio_dataset *again = NULL;
     waio_selection sample = {.sample = 7, .seed = 5};
-    CHECK_OK(waio_dataset_open(&data, "cifar10", "test", folder, &sample));
-    CHECK_OK(waio_dataset_open(&again, "cifar10", "test", folder, &sample));
+    CHECK_OK(open_dataset(&data, "cifar10", "test", folder, &sample));
+    CHECK_OK(open_dataset(&again, "cifar10", "test", folder, &sample));
     CHECK(data->count == 7 && strcmp(data->sha256, again->sha256) == 0, "%lld images",
           (long long)data->count);
     unsigned seen = 0;
@@ -288,7 +287,7 @@ static void test_cifar10(void)
     waio_dataset_close(again);
     records[3 * RECORD] = 10;
     write_bytes(path, records, sizeof records);
-    CHECK_FAILS(waio_dataset_open(&data, "cifar10", "test", folder, &all), WAIO_EINPUT,
+    CHECK_FAILS(open_dataset(&data, "cifar10", "test", folder, &all), WAIO_EINPUT,
                 "record 3 (byte 9219) has label 10");
     feed_broken(path, records, sizeof records, 40, load_data);
 }
@@ -304,7 +303,8 @@ static void test_preprocess(void)
     CHECK(t.source[0] == 0 && t.value[1][0] == -1 && t.value[1][255] == 1, "tf is -1 to 1");
     CHECK_OK(waio_preprocess_table(&t, "torch", 3));
     CHECK(t.value[0][255] == (float)((1 - 0.485) / 0.229), "torch");
-    CHECK_FAILS(waio_preprocess_table(&t, "none", 3), WAIO_EUSAGE, "raw, unit, tf, caffe, torch");
+    CHECK_FAILS(waio_preprocess_table(&t, "none", 3), WAIO_EUSAGE,
+                "raw, unit, u8, tf, caffe, torch");
 }
 
 int main(void)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "open_dataset.h"
 #include "quant/weights.h"
 #include "tiny_session.h"
 
@@ -151,7 +152,7 @@ static void means(void)
     waio_run_range all = {0, t->model.graph->node_count, false, false};
 
     CHECK_OK(waio_session_calibrate(s));
-    CHECK_OK(waio_dataset_open(&sample, "shapes", "train", BUILD_DIR "/data", &selection));
+    CHECK_OK(open_dataset(&sample, "shapes", "train", BUILD_DIR "/data", &selection));
     CHECK_OK(waio_quantizer_bind(t->quantizer, &(waio_quant_request){{32, 32, 32, 32}, 0}, &b));
     for (int n = 0; n < g->node_count; n++) {
         summing sum = {.graph = g, .id = g->node[n].output};

@@ -43,7 +43,7 @@ static waio_config random_config(void)
     c.dataset = random_name();
     c.split = ONE_OF("test", "train");
     c.images = pick(1000);
-    c.preprocess = ONE_OF("raw", "unit", "tf", "caffe", "torch");
+    c.preprocess = ONE_OF("raw", "unit", "u8", "tf", "caffe", "torch");
     c.method = ONE_OF("ptq", "ptq_mse", "squant", "dfq");
     c.engine = ONE_OF("simulate", "integer", "both");
     c.range = ONE_OF(NULL, "minmax", "mse", "p99.9", "kl", "batchnorm", "noise");
@@ -132,7 +132,8 @@ static void text_by_hand(void)
     c.dataset = "cifar10";
     c.bits = (waio_precision){4, 8, WAIO_F16, 32};
     const char *text = waio_config_text(&c, arena);
-    CHECK(strcmp(text, "model=my%20net.h5 data=cifar10 split=test images=0 pre=raw method=ptq "
+    CHECK(strcmp(text, "model=my%20net.h5 data=cifar10 split=test images=0 pre=raw "
+                       "resize=pil-bilinear method=ptq "
                        "range=minmax gran=channel wsym=symmetric asym=auto map=quantized_bits "
                        "w=4 a=8 i=f16 o=32 first_n=0 suspects=0 feed=quantized calib=256 cseed=1 "
                        "csplit=train engine=simulate seed=1") == 0,
@@ -140,7 +141,8 @@ static void text_by_hand(void)
     c.bits = (waio_precision){32, 32, 32, 32};
     c.first_n = 3;
     text = waio_config_text(&c, arena);
-    CHECK(strcmp(text, "model=my%20net.h5 data=cifar10 split=test images=0 pre=raw method=float "
+    CHECK(strcmp(text, "model=my%20net.h5 data=cifar10 split=test images=0 pre=raw "
+                       "resize=pil-bilinear method=float "
                        "w=32 a=32 i=32 o=32 engine=simulate seed=1") == 0,
           "%s", text);
     CHECK(waio_config_is_float(&c), "the baseline");
@@ -183,7 +185,8 @@ static void text_of_methods(void)
         waio_config c;
         snprintf(text, sizeof text, "model=m data=d w=8 a=8 i=8 o=8 %s", row[i].given);
         c = parse(text);
-        snprintf(text, sizeof text, "model=m data=d split=test images=0 pre=raw %s", row[i].text);
+        snprintf(text, sizeof text,
+                 "model=m data=d split=test images=0 pre=raw resize=pil-bilinear %s", row[i].text);
         CHECK(strcmp(waio_config_text(&c, arena), text) == 0, "%s gives\n%s, expected\n%s",
               row[i].given, waio_config_text(&c, arena), text);
     }
@@ -205,10 +208,12 @@ static void wrong_assignments(void)
         {"weights=8", "known key; there are: model data split"},
         {"W=8", "first_n suspects feed"},
         {"model=", "needs a name"},
-        {"split=val", "test train"},
+        {"split=dev", "test train val trainval all"},
         {"split=tes", "test train"},
         {"split=test ", "test train"},
-        {"pre=", "raw unit tf caffe torch"},
+        {"resize=", "FILTER[/FRAMING]"},
+        {"resize=pil-bilinear/crop0", "N from 1 to 16384"},
+        {"pre=", "raw unit u8 tf caffe torch"},
         {"method=qat", "ptq ptq_mse squant dfq float file"},
         {"range=l1", "minmax mse p99 p99.9 p99.99 kl batchnorm noise"},
         {"wrange=kl", "minmax mse p99"},
@@ -222,7 +227,7 @@ static void wrong_assignments(void)
         {"feed=bytes", "quantized raw"},
         {"engine=exact", "simulate integer both"},
         {"requant=round", "tflite double single float"},
-        {"csplit=val", "train test"},
+        {"csplit=dev", "train test val trainval all"},
         {"images=-1", "from 0 to 1000000000"},
         {"images=ten", "from 0 to"},
         {"images=10x", "from 0 to"},

@@ -2,6 +2,7 @@
  * the images give when each goes alone through the whole network, nothing shared or kept. */
 #include <stdlib.h>
 #include "check.h"
+#include "open_dataset.h"
 #include "tiny_session.h"
 
 /* ---- by hand ---- */
@@ -216,7 +217,7 @@ static void calibration(void)
     alone a = open_alone(s);
     CHECK_OK(waio_ranges_create(&ranges, s->model.graph, s->arena));
     CHECK_OK(waio_quantizer_bind(a.quantizer, &(waio_quant_request){{32, 32, 32, 32}, 0}, &b));
-    CHECK_OK(waio_dataset_open(&sample, "shapes", "train", BUILD_DIR "/data", &selection));
+    CHECK_OK(open_dataset(&sample, "shapes", "train", BUILD_DIR "/data", &selection));
     for (int i = 0; i < SAMPLE; i++) {
         const unsigned char *image = sample->image + i * PIXELS;
         run_image(&a, &b, image, &(waio_observer_hook){observe, &ranges});
@@ -307,6 +308,27 @@ static void float_of_another(void)
     waio_session_close(s);
 }
 
+/* A network of another size gets the images at its size. */
+static void other_size(void)
+{
+    waio_session_options o = tiny_session_options(7, 1);
+    waio_session *s = open_model(tiny_written((tiny_options){16, 10, 1, 5}), &o);
+    const waio_dataset *d = waio_session_dataset(s);
+
+    CHECK(d->height == 16 && d->width == 16, "%dx%d", d->height, d->width);
+    CHECK(strcmp(d->resize, "pil-bilinear") == 0, "%s", d->resize);
+    waio_session_close(s);
+    o.resize = "tf-bilinear/crop24";
+    s = open_model(tiny_written((tiny_options){16, 10, 1, 5}), &o);
+    CHECK(strcmp(waio_session_dataset(s)->resize, o.resize) == 0, "%s",
+          waio_session_dataset(s)->resize);
+    waio_session_close(s);
+    s = open_model(tiny_model, &o);
+    CHECK(strcmp(waio_session_dataset(s)->resize, "none") == 0, "%s",
+          waio_session_dataset(s)->resize);
+    waio_session_close(s);
+}
+
 static void refused(const char *path, const char *dataset, const waio_session_options *o,
                     waio_status code, const char *part)
 {
@@ -319,19 +341,17 @@ static void refusals(void)
 {
     waio_session_options o = tiny_session_options(7, 1);
 
-    refused(tiny_written((tiny_options){16, 10, 1, 5}), "shapes", &o, WAIO_EINPUT,
-            "its input is 1x16x16x3, an image is 1x32x32x3");
     refused(tiny_written((tiny_options){32, 7, 1, 5}), "shapes", &o, WAIO_EINPUT,
             "it has 1 output of 1x7, the data set has 10 classes");
     refused(TEST_DATA_DIR "/small_int8.tflite", "shapes", &o, WAIO_EUNSUPPORTED,
             "is quantized already");
     refused("no_such_model", "shapes", &o, WAIO_EINPUT, "no_such_model");
-    refused(tiny_model, "mnist", &o, WAIO_EUSAGE, "there are: shapes, cifar10");
+    refused(tiny_model, "mnist", &o, WAIO_EUSAGE, "there are: shapes, shapes_pets");
     o.preprocess = "none";
-    refused(tiny_model, "shapes", &o, WAIO_EUSAGE, "raw, unit, tf, caffe, torch");
+    refused(tiny_model, "shapes", &o, WAIO_EUSAGE, "raw, unit, u8, tf, caffe, torch");
     o = tiny_session_options(7, 1);
     o.split = "val";
-    refused(tiny_model, "shapes", &o, WAIO_EUSAGE, "train, test");
+    refused(tiny_model, "shapes", &o, WAIO_EUSAGE, "test train");
     o = tiny_session_options(7, 1);
     o.images = 3000;
     refused(tiny_model, "shapes", &o, WAIO_EINPUT, "has 2000");
@@ -341,7 +361,7 @@ static void refusals(void)
     waio_outcome outcome;
     CHECK_FAILS(
         waio_session_pass(s, &(waio_quant_request){{8, 8, 8, 8}, 0}, 1, true, &outcome, NULL),
-        WAIO_EUSAGE, "train, test");
+        WAIO_EUSAGE, "test train");
     waio_session_close(s);
 }
 
@@ -371,6 +391,7 @@ int main(void)
     nan_and_constant_scores();
     memory();
     float_of_another();
+    other_size();
     refusals();
     interrupt(); /* the last: an interrupt stays */
     tiny_end();

@@ -94,7 +94,7 @@ static void test_defaults(void)
     snprintf(text, sizeof text, "%s%s", head, bits);
     write_file(text, strlen(text));
     CHECK_OK(waio_suite_read(&s, path, arena));
-    CHECK(strcmp(s.task, "classification") == 0 && strcmp(s.split, "test") == 0 && s.images == 0 &&
+    CHECK(!s.task && !s.metric && !s.difficult && strcmp(s.split, "test") == 0 && s.images == 0 &&
               strcmp(s.preprocess, "raw") == 0,
           "task, split, images, preprocess");
     CHECK(strcmp(s.method.name, "ptq") == 0 && !s.method.range && !s.method.granularity &&
@@ -161,9 +161,12 @@ static const fault elsewhere[] = {
     {"method: {rnge: minmax}", 5,
      "unknown key \"method.rnge\"; known here: name, range, granularity, weights, "
      "activations, rounding, weight_range, equalize, absorb, correction"},
-    {"task: detection", 5, "task: \"detection\" is not allowed; allowed: classification"},
-    {"split: val", 5, "split: \"val\" is not allowed; allowed: test, train"},
-    {"preprocess: none", 5, "preprocess: \"none\" is not allowed; allowed: raw, unit, tf, caffe"},
+    {"task: tracking", 5, "task: \"tracking\" is not allowed; allowed: classification, detection"},
+    {"metric: map", 5, "metric: \"map\" is not allowed; allowed: map_coco, ap50, voc07, voc10"},
+    {"difficult: keep", 5, "difficult: \"keep\" is not allowed; allowed: count, ignore"},
+    {"resize: nearest", 5, "resize: resize \"nearest\" is unknown; it is FILTER[/FRAMING]"},
+    {"split: dev", 5, "split: \"dev\" is not allowed; allowed: test, train, val"},
+    {"preprocess: none", 5, "preprocess: \"none\" is not allowed; allowed: raw, unit, u8, tf"},
     {"method: {name: qat}", 5,
      "method.name: \"qat\" is not allowed; allowed: ptq, ptq_mse, squant"},
     {"method:\n  name: ptq\n  range: l1", 7, "method.range: \"l1\" is not allowed"},
@@ -194,7 +197,7 @@ static const fault elsewhere[] = {
     {"calibration: {images: 0}", 5, "calibration.images: \"0\" is not a whole number from 1 to"},
     {"calibration: {images: 1000001}", 5, "calibration.images: \"1000001\" is not a whole"},
     {"calibration: {seed: x}", 5, "calibration.seed: \"x\" is not a whole number from 0 to"},
-    {"calibration: {split: all}", 5, "calibration.split: \"all\" is not allowed; allowed: test,"},
+    {"calibration: {split: some}", 5, "calibration.split: \"some\" is not allowed; allowed: test,"},
     {"seed: 2147483648", 5, "seed: \"2147483648\" is not a whole number from 0 to 2147483647"},
     {"name: t", 5, "the key \"name\" is given twice, first in line 1"},
     {"[a]: b", 5, "a key is a word, not a list or mapping"},
@@ -393,9 +396,10 @@ static void test_readme(void)
             continue;
         snprintf(line, sizeof line, "%.*s", (int)strcspn(row + 1, "\n"), row + 1);
         snprintf(text, sizeof text, "| %s%s%s |", key->fallback ? "`" : "",
-                 key->fallback   ? key->fallback
-                 : key->required ? "required"
-                                 : "by method",
+                 key->fallback            ? key->fallback
+                 : key->required          ? "required"
+                 : strchr(key->path, '.') ? "by method"
+                                          : "by data set",
                  key->fallback ? "`" : "");
         if (key->kind == WAIO_KEY_NUMBERS)
             snprintf(text, sizeof text, "| `[%s]` |", key->fallback);
