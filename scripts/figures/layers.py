@@ -4,7 +4,7 @@ from figures.rows import say
 from figures.style import HATCHES, PALETTE, wrap
 
 MOST_LAYERS = 60      # bars of a sensitivity figure
-MOST_PANELS = 24      # of a distribution figure
+MOST_PANELS = 32      # of a distribution figure
 PANELS = (("rmse_over_scale", "error / step"), ("sqnr_db", "signal to noise, dB"),
           ("value_only", "accuracy, only this layer quantized, %"),
           ("value_all_but", "accuracy, all but this layer quantized, %"))

@@ -70,9 +70,14 @@ expect 0 "" "$WAIO" show shapes_resnet8 --distributions weights.csv
 grep -q ",activations," weights.csv && fail "activations without data"
 expect 0 "" "$WAIO" show shapes_resnet8 --distributions all.csv --dataset shapes
 grep -q ",activations," all.csv || fail "no activations"
+total() { awk -F, -v t="$1" -v k="$2" '$1 == t && $2 == k { n += $6 } END { print n + 0 }' all.csv; }
+[ "$(total conv2d weights)" -eq 432 ] || fail "conv2d has 432 weights, counted $(total conv2d weights)"
+[ "$(total image activations)" -eq $((256 * 3072)) ] || fail "256 images of 3072 bytes, counted $(total image activations)"
+expect 2 "--range noise looks at no image" "$WAIO" show shapes_resnet8 --distributions no.csv --dataset shapes --range noise
+expect 2 "nowhere" "$WAIO" show shapes_resnet8 --distributions no.csv --dataset nowhere
+[ ! -e no.csv ] || fail "a file after a failure"
 expect 0 "d/distributions.png" figures all.csv --out d --check-labels
 grep -q "tensors, evenly" stderr.txt && fail "a small network is shown in part"
-sed 's/accuracy/quality/; s/^4.1.1,1,2,classification,oxford_pets,resnet50,tflite_ptq,none.*/&x/' "$published" >broken.csv
 sed '3s/,41.94,/,much,/' "$published" >broken.csv
 expect 1 'broken.csv:3: column value: "much" is not a number' figures broken.csv
 grep -q Traceback stderr.txt && fail "a Python traceback"
