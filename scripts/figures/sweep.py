@@ -1,5 +1,6 @@
 """Figures of a sweep: what each precision costs, heat maps, accuracy over bits and over size."""
 import math
+from collections import Counter
 
 from figures.rows import BITS, label, network, precision, quantized, say, variants
 from figures.style import HATCHES, MARKERS, PALETTE, colours, legend_above
@@ -88,11 +89,13 @@ def heatmap(rows, plt, name, inner, outer):
     every = quantized(rows)
     if not every:
         return None
-    edges = sorted({tuple(r[axis] for axis in outer) for r in every},
-                   key=lambda e: [BITS[bits] for bits in e])
+    rows_of = Counter(tuple(r[axis] for axis in outer) for r in every)
+    edges = sorted(rows_of, key=lambda e: [BITS[bits] for bits in e])
     if len(edges) > MOST_EDGES:
+        fullest = max(rows_of.values())  # a panel of dashes says nothing
+        full = [edge for edge in edges if 2 * rows_of[edge] >= fullest]
         say(f"{name}: 2 of {len(edges)} pairs of {' and '.join(outer)}: the narrowest and the widest")
-        edges = [edges[0], edges[-1]]
+        edges = [full[0], full[-1]] if len(full) > 1 else full
     ups, acrosses = (sorted({row[axis] for row in every}, key=BITS.get) for axis in inner)
     lines = list(dict.fromkeys((network(row), variant(row)) for row in every))
     lines.sort(key=lambda line: list(names).index(line[0]))
