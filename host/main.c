@@ -15,6 +15,8 @@ static const struct {
     {"quantize", "write a quantized network as .tflite or .onnx", waio_cmd_quantize},
     {"diff", "two runs of a network side by side, layer by layer", waio_cmd_diff},
     {"compare", "two results files: which rows moved, for the nightly", waio_cmd_compare},
+    {"explain", "an effect of quantization on the smallest network that shows it",
+     waio_cmd_explain},
     {"infer", "run a network on raw numbers from a file", waio_cmd_infer},
     {"bench", "how many images a second a network runs", waio_cmd_bench},
     {"check", "compare backends with the reference, op by op and net by net", waio_cmd_check},

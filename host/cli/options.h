@@ -60,6 +60,7 @@ int waio_cmd_info(int argc, char **argv);
 int waio_cmd_infer(int argc, char **argv);
 int waio_cmd_quantize(int argc, char **argv);
 int waio_cmd_diff(int argc, char **argv);
+int waio_cmd_explain(int argc, char **argv);
 int waio_cmd_compare(int argc, char **argv);
 int waio_cmd_bench(int argc, char **argv);
 
