@@ -258,7 +258,7 @@ static void test_broken(void)
     }
     char wide[4000] = "config,value,status";
     for (int i = 0; i < 300; i++)
-        snprintf(wide + strlen(wide), 12, ",x%d", i);
+        snprintf(wide + strlen(wide), 16, ",x%d", i);
     strcat(wide, "\n");
     write_text("broken.csv", wide);
     CHECK_FAILS(compare_files(&p, good, bad, &plain), WAIO_EINPUT, "303 columns");
