@@ -120,7 +120,7 @@ int waio_cmd_compare(int argc, char **argv)
             "became worse; a row that is missing, or was computed with another model or on other\n"
             "images. Speed counts with --speed-ratio alone, since machines differ. New rows and\n"
             "recovered ones are shown. Exit status 3 if there is a regression.",
-        .example = "waio compare results/last-week.csv results/quickstart.csv --speed-ratio 1.5",
+        .example = "waio compare results/quickstart.csv results/quickstart.csv --all",
         .option = table,
         .option_count = sizeof table / sizeof *table,
     };
