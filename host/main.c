@@ -14,6 +14,9 @@ static const struct {
     {"show", "print a network: a line a layer, parameters, MACs", waio_cmd_show},
     {"quantize", "write a quantized network as .tflite or .onnx", waio_cmd_quantize},
     {"diff", "two runs of a network side by side, layer by layer", waio_cmd_diff},
+    {"compare", "two results files: which rows moved, for the nightly", waio_cmd_compare},
+    {"explain", "an effect of quantization on the smallest network that shows it",
+     waio_cmd_explain},
     {"infer", "run a network on raw numbers from a file", waio_cmd_infer},
     {"map", "average precision of detections in COCO's JSON files", waio_cmd_map},
     {"bench", "how many images a second a network runs", waio_cmd_bench},
@@ -28,10 +31,11 @@ static void usage(FILE *out)
     fprintf(out, "waio measures what quantization costs a neural network.\n\n"
                  "Usage: waio COMMAND [ARGUMENTS]\n\nCommands:\n");
     for (int i = 0; i < VERBS; i++)
-        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+        fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
     fprintf(out, "\n`waio COMMAND --help` explains a command.\n"
                  "Exit status: 0 all rows ok, 1 some rows failed (diff: a layer departs),\n"
-                 "2 usage or input wrong, 130 interrupted (start again to resume).\n\n"
+                 "2 usage or input wrong, 3 a comparison found a regression,\n"
+                 "130 interrupted (start again to resume).\n\n"
                  "Example:\n  waio run suites/quickstart.yaml\n");
 }
 

@@ -12,6 +12,7 @@ optional=()
 if [ "${1:-}" = "--tests" ]; then
     packages+=(python3-venv)
     optional+=(clang-format-14) # the format check is skipped without it
+    optional+=(chromium)        # the report page is not opened in tests without it
 fi
 least_cmake=3.25
 

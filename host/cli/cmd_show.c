@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "cli/options.h"
+#include "cli/show_distributions.h"
 #include "models/models.h"
 
 typedef struct show_args {
@@ -9,6 +10,7 @@ typedef struct show_args {
     bool as_imported;
     /* Parameters of a network that is built, put behind its name. */
     const char *input, *classes, *head, *hidden, *width, *stem, *weights;
+    waio_show_distributions distributions;
 } show_args;
 
 /* `name` with the options behind it: "resnet50:input=128:head=thesis". */
@@ -45,6 +47,8 @@ static waio_status show(const char *name, const show_args *a)
                                       ? "the weights are random"
                                       : "the classifier's weights are random");
     printf("sha256: %s\n", model.sha256);
+    if (a->distributions.path)
+        WAIO_TRY(st, waio_show_distributions_write(&a->distributions, name, &model));
 done:
     waio_model_free(&model);
     return st;
@@ -53,7 +57,9 @@ done:
 int waio_cmd_show(int argc, char **argv)
 {
     waio_status st = WAIO_OK;
-    show_args a = {0};
+    show_args a = {
+        .distributions = {.preprocess = "raw", .range = "minmax", .images = 256, .bits = 8}};
+    waio_show_distributions *d = &a.distributions;
     const waio_option options[] = {
         {"models", WAIO_OPTION_TEXT, &a.models_dir, "DIR", "folder of model files [WAIO_MODELS]", 0,
          0},
@@ -68,6 +74,15 @@ int waio_cmd_show(int argc, char **argv)
         {"stem", WAIO_OPTION_TEXT, &a.stem, "NAME", "imagenet or cifar [imagenet]", 0, 0},
         {"weights", WAIO_OPTION_TEXT, &a.weights, "FILE", "weights by name (Keras .h5) or .onnx", 0,
          0},
+        {"distributions", WAIO_OPTION_TEXT, &d->path, "FILE",
+         "histograms of weights, with --dataset of activations too, as CSV", 0, 0},
+        {"dataset", WAIO_OPTION_TEXT, &d->dataset, "NAME", "data set whose images run", 0, 0},
+        {"data", WAIO_OPTION_TEXT, &d->data_dir, "DIR", "folder of data sets [WAIO_DATA]", 0, 0},
+        {"pre", WAIO_OPTION_TEXT, &d->preprocess, "NAME", "input normalization [raw]", 0, 0},
+        {"calib", WAIO_OPTION_COUNT, &d->images, "N", "images that run [256]", 1, 1000000},
+        {"range", WAIO_OPTION_TEXT, &d->range, "RULE",
+         "rule of the range written beside activations [minmax]", 0, 0},
+        {"bits", WAIO_OPTION_COUNT, &d->bits, "N", "bits that this range is for [8]", 2, 16},
     };
     const waio_command command = {
         .name = "show",
@@ -78,7 +93,8 @@ int waio_cmd_show(int argc, char **argv)
         .details =
             "MODEL is a built-in name, a file (Keras .h5, .onnx, .tflite) or a network that is\n"
             "built, with its parameters: resnet50:input=128,classes=37,head=thesis. The options\n"
-            "from --input on are such parameters; `waio info` lists the networks. Batch norms are\n"
+            "from --input to --weights are such parameters; `waio info` lists the networks. Batch "
+            "norms are\n"
             "folded and activations fused, as waio runs it.",
         .example = "waio show resnet50 --input 128 --classes 37 --head thesis",
         .option = options,
@@ -100,6 +116,9 @@ int waio_cmd_show(int argc, char **argv)
                   "%s is no network that is built here: it has no parameters (`waio info` lists "
                   "those that have)",
                   args.item[0]);
+    if (d->dataset && !d->path)
+        WAIO_FAIL(st, WAIO_EUSAGE, "--dataset goes with --distributions FILE");
+    d->models_dir = a.models_dir;
     WAIO_TRY(st, show(name, &a));
 done:
     waio_arena_free(arena);

@@ -62,6 +62,8 @@ int waio_cmd_quantize(int argc, char **argv);
 int waio_cmd_diff(int argc, char **argv);
 int waio_cmd_map(int argc, char **argv);
 int waio_cmd_data(int argc, char **argv);
+int waio_cmd_explain(int argc, char **argv);
+int waio_cmd_compare(int argc, char **argv);
 int waio_cmd_bench(int argc, char **argv);
 
 #endif

@@ -195,6 +195,7 @@ waio_status waio_model_import(waio_model *model, const char *name, const waio_mo
         return WAIO_ENOMEM;
     WAIO_TRY(st, architecture ? build(model, architecture, name, paths, arena)
                               : import(model, name, paths, arena));
+    model->params = waio_graph_params(model->graph);
     const char *label = waio_model_label(name, arena);
     if (!label)
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");

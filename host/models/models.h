@@ -22,6 +22,7 @@ typedef struct waio_model {
     char name[128]; /* as waio_model_label gives it */
     char sha256[65];
     int64_t bytes;        /* of the file, or of the weights as floats */
+    int64_t params;       /* as given, before anything is folded */
     waio_trained trained; /* files: WAIO_TRAINED, since nothing else is known */
     waio_graph *graph;
 } waio_model;

@@ -164,7 +164,7 @@ done:
     return st;
 }
 
-waio_status waio_results_read(waio_results **out, const char *path)
+static waio_status read_only(waio_results **out, const char *path, bool any_version)
 {
     waio_results *r = NULL;
     size_t bytes = 0, whole = 0;
@@ -177,7 +177,8 @@ waio_status waio_results_read(waio_results **out, const char *path)
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         WAIO_FAIL(st, WAIO_EINPUT, "%s: %s", path, strerror(errno));
-    WAIO_TRY(st, waio_results_read_fd(r, fd, &bytes, &whole));
+    WAIO_TRY(st, any_version ? waio_results_read_foreign_fd(r, fd)
+                             : waio_results_read_fd(r, fd, &bytes, &whole));
     *out = r;
     r = NULL;
 done:
@@ -185,6 +186,16 @@ done:
         close(fd);
     waio_results_close(r);
     return st;
+}
+
+waio_status waio_results_read(waio_results **out, const char *path)
+{
+    return read_only(out, path, false);
+}
+
+waio_status waio_results_read_any(waio_results **out, const char *path)
+{
+    return read_only(out, path, true);
 }
 
 void waio_results_close(waio_results *r)

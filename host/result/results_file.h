@@ -39,4 +39,7 @@ waio_status waio_results_add_entry(waio_results *results, const waio_row *row, i
  * row. `whole` is 0 if there is not even a header: a new file. */
 waio_status waio_results_read_fd(waio_results *results, int fd, size_t *bytes, size_t *whole);
 
+/* The same of a file of any version, as waio_results_read_any says. */
+waio_status waio_results_read_foreign_fd(waio_results *results, int fd);
+
 #endif

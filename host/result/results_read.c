@@ -12,6 +12,8 @@
 #include "result/row_text.h"
 #include "util/csv.h"
 
+enum { MAX_FIELDS = 256 };
+
 waio_status waio_results_io_error(const waio_results *r, const char *what)
 {
     return waio_error(WAIO_EIO, "%s: %s: %s", r->path, what, strerror(errno));
@@ -87,17 +89,28 @@ static waio_status is_new(bool *yes, const char *data, size_t bytes)
     return st;
 }
 
+/* The header's names. */
+static waio_status next_header(const waio_results *r, waio_csv *csv, waio_csv_record *record,
+                               char **field, int capacity)
+{
+    waio_status st = waio_csv_next(csv, record, field, capacity);
+
+    if (st != WAIO_OK)
+        return waio_error_context(st, "%s:%d", r->path, record->line);
+    if (!record->whole)
+        return waio_error(WAIO_EINPUT, "%s:1: not a results file: it lacks the header line",
+                          r->path);
+    return WAIO_OK;
+}
+
 static waio_status read_header(const waio_results *r, waio_csv *csv)
 {
     char *field[WAIO_COLUMNS];
     waio_csv_record record;
-    waio_status st = waio_csv_next(csv, &record, field, WAIO_COLUMNS);
+    waio_status st = next_header(r, csv, &record, field, WAIO_COLUMNS);
 
     if (st != WAIO_OK)
-        return waio_error_context(st, "%s:%d", r->path, record.line);
-    if (!record.whole)
-        return waio_error(WAIO_EINPUT, "%s:1: not a results file: it lacks the header line",
-                          r->path);
+        return st;
     for (int i = 0; i < record.count && record.count <= WAIO_COLUMNS; i++)
         if (strcmp(field[i], waio_column_table[i].name) != 0)
             return waio_error(WAIO_EINPUT,
@@ -109,6 +122,94 @@ static waio_status read_header(const waio_results *r, waio_csv *csv)
                           "%s:1: not a results file of this version: %d columns, expected %d",
                           r->path, record.count, WAIO_COLUMNS);
     return WAIO_OK;
+}
+
+/* Where each field of an other version's file goes: column of this version, or -1. */
+typedef struct foreign {
+    int place[MAX_FIELDS];
+    int count;
+} foreign;
+
+static waio_status read_foreign_header(const waio_results *r, waio_csv *csv, foreign *f)
+{
+    static const char *const needed[] = {"config", "value", "status"};
+    char *field[MAX_FIELDS];
+    waio_csv_record record;
+    waio_status st = next_header(r, csv, &record, field, MAX_FIELDS);
+
+    if (st != WAIO_OK)
+        return st;
+    if (record.count > MAX_FIELDS)
+        return waio_error(WAIO_EINPUT, "%s:1: %d columns; a results file has at most %d", r->path,
+                          record.count, MAX_FIELDS);
+    f->count = record.count;
+    for (int i = 0; i < record.count; i++) {
+        f->place[i] = -1;
+        for (int c = 0; c < WAIO_COLUMNS; c++)
+            if (strcmp(field[i], waio_column_table[c].name) == 0)
+                f->place[i] = c;
+        for (int k = 0; k < i; k++)
+            if (strcmp(field[i], field[k]) == 0)
+                return waio_error(WAIO_EINPUT, "%s:1: the column \"%.100s\" is there twice",
+                                  r->path, field[i]);
+    }
+    for (size_t n = 0; n < sizeof needed / sizeof *needed; n++) {
+        bool found = false;
+        for (int i = 0; i < record.count; i++)
+            found = found || strcmp(field[i], needed[n]) == 0;
+        if (!found)
+            return waio_error(WAIO_EINPUT, "%s:1: not a results file: no column \"%s\"", r->path,
+                              needed[n]);
+    }
+    return WAIO_OK;
+}
+
+static waio_status read_foreign_rows(waio_results *r, waio_csv csv, const foreign *f)
+{
+    static char empty[] = "";
+    char *field[MAX_FIELDS], *placed[WAIO_COLUMNS];
+    waio_csv_record record;
+    waio_row row;
+
+    while (csv.at < csv.end) {
+        waio_status st = waio_csv_next(&csv, &record, field, MAX_FIELDS);
+        if (st == WAIO_OK && !record.whole)
+            break;
+        for (int c = 0; c < WAIO_COLUMNS; c++)
+            placed[c] = empty;
+        for (int i = 0; st == WAIO_OK && i < f->count && i < record.count; i++)
+            if (f->place[i] >= 0)
+                placed[f->place[i]] = field[i];
+        if (st == WAIO_OK && record.count != f->count)
+            st = waio_error(WAIO_EINPUT, "%d fields where there are %d columns", record.count,
+                            f->count);
+        if (st == WAIO_OK)
+            st = waio_row_parse(&row, placed, WAIO_COLUMNS);
+        if (st != WAIO_OK)
+            return waio_error_context(st, "%s:%d", r->path, record.line);
+        st = waio_results_add_entry(r, &row, record.line);
+        if (st != WAIO_OK)
+            return st;
+    }
+    r->lines = csv.line - 1;
+    return WAIO_OK;
+}
+
+waio_status waio_results_read_foreign_fd(waio_results *r, int fd)
+{
+    waio_status st = WAIO_OK;
+    char *data = NULL;
+    size_t bytes = 0;
+    foreign f = {.count = 0};
+
+    WAIO_TRY(st, read_all(r, fd, &data, &bytes));
+    waio_csv csv = {.at = data, .end = data + bytes, .line = 1};
+    if (bytes == 0)
+        WAIO_FAIL(st, WAIO_EINPUT, "%s: the file is empty", r->path);
+    WAIO_TRY(st, read_foreign_header(r, &csv, &f));
+    WAIO_TRY(st, read_foreign_rows(r, csv, &f));
+done:
+    return st;
 }
 
 /* Fills the entries; `whole` becomes the number of bytes up to the last whole row. */

@@ -37,6 +37,9 @@ typedef struct waio_results waio_results; /* an open results file */
 waio_status waio_results_open(waio_results **out, const char *path);
 /* The same, but reads only; a partial last line is left out. */
 waio_status waio_results_read(waio_results **out, const char *path);
+/* The same of a file that another version wrote: columns are found by name; unknown ones are passed
+ * over, and those that are not there are empty. `config`, `value` and `status` must be there. */
+waio_status waio_results_read_any(waio_results **out, const char *path);
 void waio_results_close(waio_results *results);
 
 int waio_results_count(const waio_results *results);

@@ -104,6 +104,10 @@ void waio_row_identify(waio_row *row, const waio_session *session)
     row->col_model_sha256 = waio_session_model(session)->sha256;
     row->col_float_value = baseline->images ? baseline->value : NAN;
     row->col_float_bytes = baseline->images ? baseline->size_bytes : -1;
+    if (row->col_float_bytes > 0) {
+        row->col_checkpoint_bytes = 8 * waio_session_model(session)->params;
+        row->col_half_bytes = 2 * waio_session_model(session)->params;
+    }
 }
 
 /* Why an outcome should not be believed; NULL if it can be. */
@@ -150,6 +154,8 @@ waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_ses
     if (row->col_float_bytes > 0) {
         row->col_agree_pct = percent(o->agree, o->images);
         row->col_compression_pct = (1 - (double)o->size_bytes / (double)row->col_float_bytes) * 100;
+        row->col_checkpoint_compression_pct =
+            (1 - (double)o->size_bytes / (double)row->col_checkpoint_bytes) * 100;
     }
     row->col_images_per_s = (double)o->images / o->seconds;
     row->col_seconds = o->seconds / share;

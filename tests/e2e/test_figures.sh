@@ -29,7 +29,7 @@ made() {
 }
 drawn() { # drawn NAME: all figures of NAME.csv, and no labels that overlap
     expect 0 "$1/size_accuracy.png" figures "$1.csv" --out "$1" --check-labels
-    for figure in change_by_precision accuracy_heatmap size_accuracy; do
+    for figure in change_by_precision accuracy_heatmap edge_heatmap size_accuracy; do
         [ "$(head -c 4 "$1/$figure.png" 2>/dev/null | tail -c 3)" = PNG ] || fail "$1: no $figure"
     done
 }
@@ -44,7 +44,7 @@ made many.csv "resnet50 mobilenet_v1 inception_v3 a_network_with_a_long_name a b
 [ "$(wc -l <full.csv)" -eq 627 ] || fail "the test made no 625 rows"
 for name in one five raw full wide many; do drawn $name; done
 drawn full
-grep -q "change_by_precision: .* of 625 rows: W = A" stdout.txt || fail "no word on which bars are shown"
+grep -q "change_by_precision: .* of 625 rows: W = A" stderr.txt || fail "no word on which bars are shown"
 expect 0 "one/change_by_precision.svg" figures one.csv --out one --format svg --format pdf
 [ -s one/size_accuracy.pdf ] || fail "no pdf"
 expect 0 "accuracy_heatmap: Accuracy" figures --list
@@ -63,7 +63,7 @@ expect 0 "1 ok" "$WAIO" run file.yaml --out file.csv
 expect 1 "left out: 1 of 1 rows, networks that came quantized" figures file.csv --out none --partial
 sed '3s/,ok$/,mistrusted/; 4s/,ok$/,failed/; 4s/,[0-9.]*,90,[0-9.]*,[0-9.]*,/,,,,,/' five.csv >bad.csv
 expect 0 "left out: 1 of 5 rows, status mistrusted" figures bad.csv --out bad
-grep -q "left out: 1 of 5 rows, status failed" stdout.txt || fail "no word on the failed row"
+grep -q "left out: 1 of 5 rows, status failed" stderr.txt || fail "no word on the failed row"
 expect 0 "left out: 5 of 10 rows, given twice" figures five.csv five.csv --out bad
 
 # Files that are none.
