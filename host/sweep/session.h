@@ -57,12 +57,13 @@ void waio_session_close(waio_session *session);
 /* What a pass found for one configuration. */
 typedef struct waio_outcome {
     int64_t images, correct;
-    int64_t agree;      /* images with the float network's prediction */
-    int64_t nan_images; /* images with a NaN among their scores */
-    bool constant;      /* every image got the same class */
-    double seconds;     /* of the whole pass */
-    int64_t size_bytes; /* as accounted; of a file with codes: its own */
-    int fallbacks;      /* nodes that ran on the reference */
+    int64_t agree;                      /* images with the float network's prediction */
+    int64_t float_only, quantized_only; /* images that one of the two networks alone has right */
+    int64_t nan_images;                 /* images with a NaN among their scores */
+    bool constant;                      /* every image got the same class */
+    double seconds;                     /* of the whole pass */
+    int64_t size_bytes;                 /* as accounted; of a file with codes: its own */
+    int fallbacks;                      /* nodes that ran on the reference */
     /* Of a configuration in both engines; -1: one ran. */
     int64_t simulate_correct, engines_agree;
 } waio_outcome;

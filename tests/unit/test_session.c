@@ -92,7 +92,7 @@ static void check_float(const waio_session *s)
 {
     int prediction[IMAGES];
 
-    predict_alone(s, &(waio_quant_request){{32, 32, 32, 32}, 0}, prediction);
+    predict_alone(s, &(waio_quant_request){{32, 32, 32, 32}, 0, NULL}, prediction);
     for (int i = 0; i < IMAGES; i++)
         CHECK(prediction[i] == s->float_prediction[i], "float: image %d is %d, by hand %d", i,
               s->float_prediction[i], prediction[i]);
@@ -125,8 +125,8 @@ static void sharing(void)
         waio_quant_request request[HEADS];
         waio_outcome outcome[HEADS];
         for (int h = 0; h < HEADS; h++)
-            request[h] = (waio_quant_request){{row[k].w, row[k].a, row[k].i, heads[k % 2][h]},
-                                              row[k].first_n};
+            request[h] = (waio_quant_request){
+                {row[k].w, row[k].a, row[k].i, heads[k % 2][h]}, row[k].first_n, NULL};
         CHECK_OK(waio_session_pass(s, request, HEADS, row[k].keep, outcome, NULL));
         CHECK(s->first_bits == row[k].kept, "pass %zu: outputs of %d bits are kept", k,
               s->first_bits);
@@ -135,7 +135,7 @@ static void sharing(void)
     }
     const waio_outcome *real = waio_session_float(s);
     check_float(s);
-    check_outcome(s, &(waio_quant_request){{32, 32, 32, 32}, 0}, real, "float");
+    check_outcome(s, &(waio_quant_request){{32, 32, 32, 32}, 0, NULL}, real, "float");
     CHECK(real->agree == IMAGES, "the float network agrees with itself");
     waio_session_close(s);
 }
@@ -152,7 +152,7 @@ static bool same_outcome(const waio_outcome *a, const waio_outcome *b)
 static void batches_and_threads(void)
 {
     static const int batch[] = {1, 7, 16, 64, 0}, threads[] = {1, 2, 3, 1, 3};
-    waio_quant_request request[] = {{{5, 5, 6, 8}, 0}, {{5, 5, 6, 3}, 0}};
+    waio_quant_request request[] = {{{5, 5, 6, 8}, 0, NULL}, {{5, 5, 6, 3}, 0, NULL}};
     waio_outcome one[2], other[2];
     waio_session *first = open_tiny(1, 1);
 
@@ -179,7 +179,7 @@ static void batches_and_threads(void)
 static void batches_of_a_library(void)
 {
     enum { MAY_CHANGE = 2 };
-    waio_quant_request request = {{4, 5, 8, 8}, 0};
+    waio_quant_request request = {{4, 5, 8, 8}, 0, NULL};
     waio_outcome outcome[3];
 
     for (int k = 0; k < 3; k++) {
@@ -215,7 +215,8 @@ static void calibration(void)
     CHECK_OK(waio_session_calibrate(s));
     alone a = open_alone(s);
     CHECK_OK(waio_ranges_create(&ranges, s->model.graph, s->arena));
-    CHECK_OK(waio_quantizer_bind(a.quantizer, &(waio_quant_request){{32, 32, 32, 32}, 0}, &b));
+    CHECK_OK(
+        waio_quantizer_bind(a.quantizer, &(waio_quant_request){{32, 32, 32, 32}, 0, NULL}, &b));
     CHECK_OK(waio_dataset_open(&sample, "shapes", "train", BUILD_DIR "/data", &selection));
     for (int i = 0; i < SAMPLE; i++) {
         const unsigned char *image = sample->image + i * PIXELS;
@@ -238,7 +239,7 @@ static void calibration(void)
 
 static void nan_and_constant_scores(void)
 {
-    waio_quant_request request = {{8, 32, 8, 32}, 0};
+    waio_quant_request request = {{8, 32, 8, 32}, 0, NULL};
     waio_session_options options = tiny_session_options(16, 1);
     waio_outcome outcome;
 
@@ -261,7 +262,7 @@ static void memory(void)
 {
     waio_session *s = open_tiny(7, 2), *tight = NULL;
     waio_session_options options = tiny_session_options(7, 2);
-    waio_quant_request request = {{5, 5, 6, 8}, 0};
+    waio_quant_request request = {{5, 5, 6, 8}, 0, NULL};
     waio_outcome roomy, narrow;
 
     CHECK_OK(waio_session_pass(s, &request, 1, true, &roomy, NULL));
@@ -340,7 +341,7 @@ static void refusals(void)
     waio_session *s = open_model(tiny_model, &o);
     waio_outcome outcome;
     CHECK_FAILS(
-        waio_session_pass(s, &(waio_quant_request){{8, 8, 8, 8}, 0}, 1, true, &outcome, NULL),
+        waio_session_pass(s, &(waio_quant_request){{8, 8, 8, 8}, 0, NULL}, 1, true, &outcome, NULL),
         WAIO_EUSAGE, "train, test");
     waio_session_close(s);
 }
@@ -353,7 +354,7 @@ static void interrupt(void)
 
     waio_interrupt();
     CHECK_FAILS(
-        waio_session_pass(s, &(waio_quant_request){{8, 8, 8, 8}, 0}, 1, true, &outcome, NULL),
+        waio_session_pass(s, &(waio_quant_request){{8, 8, 8, 8}, 0, NULL}, 1, true, &outcome, NULL),
         WAIO_EINTERRUPTED, "interrupted");
     CHECK(s->first_bits == -1, "outputs of a pass that did not end are not kept");
     waio_session_close(s);
