@@ -72,7 +72,7 @@ static void predict_alone(const waio_session *s, const waio_quant_request *r, in
 static void check_outcome(const waio_session *s, const waio_quant_request *r,
                           const waio_outcome *got, const char *what)
 {
-    int prediction[IMAGES], correct = 0, agree = 0, nan = 0, first = 0;
+    int prediction[IMAGES], correct = 0, agree = 0, nan = 0, first = 0, only[2] = {0};
 
     predict_alone(s, r, prediction);
     for (int i = 0; i < IMAGES; i++) {
@@ -80,7 +80,13 @@ static void check_outcome(const waio_session *s, const waio_quant_request *r,
         agree += prediction[i] == s->float_prediction[i];
         nan += prediction[i] < 0;
         first += prediction[i] == prediction[0];
+        int label = s->dataset->label[i], real = s->float_prediction[i];
+        only[0] += real == label && prediction[i] != label;
+        only[1] += real != label && prediction[i] == label;
     }
+    CHECK(got->float_only == only[0] && got->quantized_only == only[1],
+          "%s: one network alone is right on %lld and %lld images, by hand %d and %d", what,
+          (long long)got->float_only, (long long)got->quantized_only, only[0], only[1]);
     CHECK(got->images == IMAGES && got->correct == correct && got->agree == agree &&
               got->nan_images == nan && got->constant == (first == IMAGES),
           "%s, w=%d a=%d i=%d o=%d first_n=%d: %lld right, %lld agree, by hand %d, %d", what,
@@ -137,6 +143,30 @@ static void sharing(void)
     check_float(s);
     check_outcome(s, &(waio_quant_request){{32, 32, 32, 32}, 0, NULL}, real, "float");
     CHECK(real->agree == IMAGES, "the float network agrees with itself");
+    waio_session_close(s);
+}
+
+/* Nodes left in float by name, also the first layer, between passes whose outputs are kept. */
+static void left_in_float(void)
+{
+    waio_session *s = open_tiny(7, 2);
+    bool in_float[TINY_NODES];
+    waio_outcome outcome;
+
+    for (int k = 0; k < 2 * TINY_NODES; k++) {
+        for (int n = 0; n < TINY_NODES; n++)
+            in_float[n] = (n == k % TINY_NODES) == (k < TINY_NODES);
+        waio_quant_request plain = {{4, 4, 3, 4}, 0, NULL}, r = {{4, 4, 3, 4}, 0, in_float};
+        CHECK_OK(waio_session_pass(s, &plain, 1, true, &outcome, NULL));
+        check_outcome(s, &plain, &outcome, "nothing in float");
+        CHECK_OK(waio_session_pass(s, &r, 1, true, &outcome, NULL));
+        check_outcome(s, &r, &outcome, k < TINY_NODES ? "one node in float" : "all but one");
+    }
+    memset(in_float, true, sizeof in_float);
+    CHECK_OK(waio_session_integer(s, &(waio_quant_request){{4, 4, 3, 4}, 0, in_float},
+                                  WAIO_REQUANT_TFLITE, false, &outcome, NULL));
+    CHECK(outcome.agree == IMAGES, "all in float: %lld images as the float network sees them",
+          (long long)outcome.agree);
     waio_session_close(s);
 }
 
@@ -366,6 +396,7 @@ int main(void)
     if (!tiny_begin())
         return 77;
     sharing();
+    left_in_float();
     batches_and_threads();
     batches_of_a_library();
     calibration();
