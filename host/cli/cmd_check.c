@@ -115,8 +115,11 @@ int waio_cmd_check(int argc, char **argv)
         WAIO_TRY(st,
                  waio_model_load(&model, arguments.item[0], &(waio_model_paths){NULL, models_dir}));
     if (model.graph && waio_graph_is_quantized(model.graph))
-        WAIO_FAIL(st, WAIO_EUNSUPPORTED,
-                  "%s is a quantized network; check compares float networks so far", model.name);
+        WAIO_FAIL(
+            st, WAIO_EUNSUPPORTED,
+            "%s is a quantized network, check compares float ones; `waio diff FLOAT_MODEL data=... "
+            "--left %s@ref --right %s@cpu` compares it, layer by layer",
+            model.name, arguments.item[0], arguments.item[0]);
     WAIO_TRY(st, waio_check_ops(args.backend, stdout, &failed_cases));
     if (model.graph)
         WAIO_TRY(st, check_both(model.graph, &args, &failed_networks));

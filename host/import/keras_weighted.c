@@ -156,7 +156,7 @@ done:
     return st;
 }
 
-/* Adds gamma or beta where the layer was made without it. */
+/* Adds gamma or beta where the layer was made without it; no parameter of the network. */
 static waio_status fill_constant(int *id, waio_keras_call *call, const char *name, int64_t channels,
                                  float value)
 {
@@ -170,6 +170,7 @@ static waio_status fill_constant(int *id, waio_keras_call *call, const char *nam
     WAIO_TRY(st, waio_graph_add_const(call->file->graph, id, full, &shape, &data));
     for (int64_t i = 0; i < channels; i++)
         data[i] = value;
+    call->file->graph->value[*id].implied = true;
 done:
     return st;
 }

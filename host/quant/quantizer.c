@@ -133,21 +133,27 @@ static int role_bits(const waio_precision *bits, waio_role role)
     return role == WAIO_ROLE_I ? bits->i : role == WAIO_ROLE_O ? bits->o : bits->a;
 }
 
+bool waio_quantizer_leaves_float(const waio_quantizer *q, const waio_quant_request *request, int n)
+{
+    return n < waio_quantizer_boundary(q, request) || (request->in_float && request->in_float[n]);
+}
+
 int waio_quantizer_weight_bits(const waio_quantizer *q, const waio_quant_request *request, int n)
 {
-    if (n < waio_quantizer_boundary(q, request))
+    if (waio_quantizer_leaves_float(q, request, n))
         return WAIO_FLOAT;
     if (n == q->roles->first_weighted)
         return request->bits.i;
     return n == q->roles->last_weighted ? request->bits.o : request->bits.w;
 }
 
-/* Whether a node from `boundary` on reads value `id`. */
-static bool read_from(const waio_graph *graph, int id, int boundary)
+/* Whether a node that does not stay float reads value `id`; `boundary` is the request's. */
+static bool read_quantized(const waio_graph *graph, const waio_quant_request *request, int id,
+                           int boundary)
 {
     for (int n = boundary; n < graph->node_count; n++)
         for (int i = 0; i < graph->node[n].input_count; i++)
-            if (graph->node[n].input[i] == id)
+            if (graph->node[n].input[i] == id && !(request->in_float && request->in_float[n]))
                 return true;
     return false;
 }
@@ -157,7 +163,10 @@ int waio_quantizer_value_bits(const waio_quantizer *q, const waio_quant_request 
     int boundary = waio_quantizer_boundary(q, request);
     int producer = waio_graph_producer(q->graph, id);
 
-    if (producer < boundary && boundary > 0 && !read_from(q->graph, id, boundary))
+    bool made_in_float = producer < 0 ? boundary > 0 || request->in_float
+                                      : waio_quantizer_leaves_float(q, request, producer);
+
+    if (made_in_float && !read_quantized(q->graph, request, id, boundary))
         return WAIO_FLOAT;
     return role_bits(&request->bits, q->roles->value[id]);
 }
@@ -432,7 +441,7 @@ static waio_status bind_operands(waio_quantizer *q, const waio_quant_request *re
         const waio_value *value = &q->graph->value[id];
         int bits = role_bits(&request->bits, q->roles->value[id]);
         float *values = NULL;
-        if (!value->data || bits == WAIO_FLOAT || n < out->binding.boundary)
+        if (!value->data || bits == WAIO_FLOAT || waio_quantizer_leaves_float(q, request, n))
             continue;
         int64_t count = waio_shape_count(&value->shape);
         waio_value_quant quant = value_quant(q, id, bits);

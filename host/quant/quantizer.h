@@ -33,6 +33,10 @@ void waio_quantizer_free(waio_quantizer *quantizer);
 typedef struct waio_quant_request {
     waio_precision bits;
     int first_n; /* the first so many layers with weights, and all before them, stay float */
+    /* Per node of the graph: it runs in float as well. Its weights and constant operands stay
+     * float, its inputs are what the nodes before it give; its output is quantized, for all who
+     * read it, if a node that is not in float reads it. NULL: no node. */
+    const bool *in_float;
 } waio_quant_request;
 
 typedef struct waio_quant_binding {
@@ -56,6 +60,10 @@ void waio_quant_binding_free(waio_quant_binding *binding);
  * names the layer. */
 waio_status waio_quantizer_verify_weights(waio_quantizer *quantizer,
                                           const waio_quant_request *request, int *tensors);
+
+/* Whether node `n` runs in float as the request says, whatever its bits. */
+bool waio_quantizer_leaves_float(const waio_quantizer *quantizer, const waio_quant_request *request,
+                                 int n);
 
 /* Bits that the weights of node `n` and the activation `id` have in a configuration: 2..16, f16,
  * or 32 where they stay float. */

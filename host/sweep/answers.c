@@ -134,7 +134,11 @@ static void score_classes(waio_outcome *out, const waio_session *s, const int32_
     out->constant = s->dataset->count > 1;
     for (int64_t i = 0; i < s->dataset->count; i++) {
         out->nan_images += prediction[i] < 0;
-        out->correct += prediction[i] == s->dataset->label[i];
+        bool right = prediction[i] == s->dataset->label[i];
+        bool float_right = s->float_prediction[i] == s->dataset->label[i];
+        out->correct += right;
+        out->float_only += float_right && !right;
+        out->quantized_only += right && !float_right;
         out->constant = out->constant && prediction[i] == prediction[0];
     }
     double p = (double)out->correct / (double)out->images;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "result/provenance.h"
+#include "sweep/mcnemar.h"
 #include "util/clock.h"
 #include "util/file.h"
 
@@ -153,6 +154,11 @@ waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_ses
     row->col_fallback_ops = o->fallbacks;
     if (row->col_float_bytes > 0) {
         row->col_agree_pct = percent(o->agree, o->images);
+        if (!waio_session_detects(session)) {
+            row->col_mcnemar_b = o->float_only;
+            row->col_mcnemar_c = o->quantized_only;
+            row->col_mcnemar_p = waio_mcnemar_p(o->float_only, o->quantized_only);
+        }
         row->col_compression_pct = (1 - (double)o->size_bytes / (double)row->col_float_bytes) * 100;
         row->col_checkpoint_compression_pct =
             (1 - (double)o->size_bytes / (double)row->col_checkpoint_bytes) * 100;

@@ -67,9 +67,11 @@ void waio_session_close(waio_session *session);
 typedef struct waio_outcome {
     int64_t images, correct; /* correct: 0 of a detector */
     double value, deviation; /* the metric and its standard error, in percent; NaN: there is none */
-    int64_t agree;      /* images with the float network's prediction; of a detector: on which it
-                         * sees the same (waio_found_same) */
-    int64_t nan_images; /* images with a NaN among their scores */
+    int64_t agree; /* images with the float network's prediction; of a detector: on which it
+                    * sees the same (waio_found_same) */
+    int64_t float_only, quantized_only; /* images that one of the two alone has right; 0 of a
+                                         * detector */
+    int64_t nan_images;                 /* images with a NaN among their scores */
     bool constant;  /* every image got the same class; of a detector: nothing was found at all */
     double seconds; /* of the whole pass */
     int64_t size_bytes; /* as accounted; of a file with codes: its own */

@@ -11,9 +11,9 @@ static const waio_backend *cuda;
 
 /* ---- integer networks ---- */
 
-static const waio_quant_request requests[] = {{{8, 8, 8, 8}, 0},    {{4, 6, 8, 8}, 0},
-                                              {{8, 16, 16, 16}, 0}, {{16, 16, 16, 16}, 0},
-                                              {{8, 8, 8, 8}, 2},    {{8, 8, 32, 32}, 0}};
+static const waio_quant_request requests[] = {
+    {{8, 8, 8, 8}, 0, NULL},     {{4, 6, 8, 8}, 0, NULL}, {{8, 16, 16, 16}, 0, NULL},
+    {{16, 16, 16, 16}, 0, NULL}, {{8, 8, 8, 8}, 2, NULL}, {{8, 8, 32, 32}, 0, NULL}};
 enum { REQUESTS = sizeof requests / sizeof *requests };
 
 static void test_integer(waio_graph *graph, const float *x, double_quantized *q)
@@ -117,7 +117,7 @@ static void run_simulated(float *scores, double_quantized *q, const waio_quant_r
 static void test_simulate(const waio_graph *graph, const float *x, double_quantized *ref,
                           double_quantized *on_cuda)
 {
-    static const waio_quant_request plain = {{32, 32, 32, 32}, 0};
+    static const waio_quant_request plain = {{32, 32, 32, 32}, 0, NULL};
     float want[10 * IMAGES], got[10 * IMAGES];
 
     for (int i = -1; i < REQUESTS; i++) {

@@ -62,7 +62,7 @@ static float expected[2][OUTPUTS * IMAGES];
 static void prepare(void)
 {
     double_quantized q = {0};
-    waio_quant_request request = {{8, 8, 8, 8}, 0};
+    waio_quant_request request = {{8, 8, 8, 8}, 0, NULL};
 
     networks[0] = float_network();
     images = double_images(networks[0], IMAGES);

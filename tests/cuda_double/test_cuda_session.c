@@ -73,7 +73,7 @@ static void test_model(const char *model, const waio_quant_request *request)
 /* Batches are halved until they fit: memory for a little more than two images. */
 static void test_small_device(const char *model)
 {
-    waio_quant_request request = {{8, 8, 8, 8}, 0};
+    waio_quant_request request = {{8, 8, 8, 8}, 0, NULL};
     waio_session *plain = open_on(&waio_backend_ref, model, 4, 1);
     waio_outcome want, got;
 
@@ -103,8 +103,8 @@ int main(void)
     cuda = double_backend();
     if (!cuda)
         return 1;
-    test_model("shapes_resnet8", &(waio_quant_request){{8, 8, 8, 8}, 0});
-    test_model("shapes_mobilenet", &(waio_quant_request){{8, 16, 8, 8}, 0});
+    test_model("shapes_resnet8", &(waio_quant_request){{8, 8, 8, 8}, 0, NULL});
+    test_model("shapes_mobilenet", &(waio_quant_request){{8, 16, 8, 8}, 0, NULL});
     if (double_here()) /* a device's memory cannot be taken away */
         test_small_device(tiny_model);
     tiny_end();

@@ -31,7 +31,7 @@ static void feeds(void)
         waio_session *s = open_model(tiny_model, &options);
         CHECK_OK(waio_session_calibrate(s));
         for (int bits = 2; bits <= WAIO_FLOAT; bits += bits == WAIO_F16 ? 15 : 1) {
-            waio_quant_request request = {{32, 32, bits, 32}, 0};
+            waio_quant_request request = {{32, 32, bits, 32}, 0, NULL};
             waio_quant_binding b;
             waio_input_table table, plain;
             CHECK_OK(waio_quantizer_bind(s->quantizer, &request, &b));
@@ -60,7 +60,7 @@ static void raw_feed_in_a_pass(void)
     waio_session *good = open_model("shapes_resnet8", &options);
     options.feed = WAIO_FEED_RAW;
     waio_session *bad = open_model("shapes_resnet8", &options);
-    waio_quant_request request = {{32, 32, 8, 32}, 0}, plain = {{8, 8, 32, 8}, 0};
+    waio_quant_request request = {{32, 32, 8, 32}, 0, NULL}, plain = {{8, 8, 32, 8}, 0, NULL};
     CHECK_OK(waio_session_pass(good, &request, 1, false, &right, NULL));
     CHECK_OK(waio_session_pass(bad, &request, 1, false, &raw, NULL));
     CHECK_OK(waio_session_pass(bad, &plain, 1, false, &real, NULL));

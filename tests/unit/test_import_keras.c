@@ -242,6 +242,9 @@ static void check_conv_net(bool variable)
               "output %d: %g", o, (double)kernel->data[((o * 3 + 2) * 2 + 1) * 3]);
     const waio_node *bn = node_named(graph, "bn");
     CHECK(graph->value[bn->input[1]].data[3] == 1, "gamma without scale");
+    int64_t channels = graph->value[bn->input[1]].shape.dim[0],
+            params = waio_node_params(graph, bn);
+    CHECK(params == 3 * channels, "%lld parameters, the gamma counted", (long long)params);
     CHECK(graph->value[bn->input[2]].data[3] == 3.5f, "beta");
     CHECK(bn->epsilon == 1e-3f, "epsilon %g", (double)bn->epsilon);
     const waio_node *dense = node_named(graph, "dense");

@@ -12,10 +12,11 @@ static const char *const networks[] = {"shapes_resnet8", "shapes_mobilenet"};
 enum { NETWORKS = 2 };
 
 static const waio_quant_request requests[] = {
-    {{8, 8, 8, 8}, 0},     {{8, 16, 8, 8}, 0},  {{4, 8, 8, 4}, 0},     {{3, 5, 6, 7}, 0},
-    {{2, 2, 2, 2}, 0},     {{8, 8, 32, 8}, 0},  {{8, 8, 8, 32}, 0},    {{8, 8, 8, 8}, 2},
-    {{8, 32, 8, 8}, 0},    {{32, 8, 8, 8}, 0},  {{16, 16, 16, 16}, 0}, {{5, 11, 9, 13}, 0},
-    {{17, 32, 17, 17}, 0}, {{8, 16, 8, 16}, 3}, {{32, 32, 32, 32}, 0},
+    {{8, 8, 8, 8}, 0, NULL},     {{8, 16, 8, 8}, 0, NULL},    {{4, 8, 8, 4}, 0, NULL},
+    {{3, 5, 6, 7}, 0, NULL},     {{2, 2, 2, 2}, 0, NULL},     {{8, 8, 32, 8}, 0, NULL},
+    {{8, 8, 8, 32}, 0, NULL},    {{8, 8, 8, 8}, 2, NULL},     {{8, 32, 8, 8}, 0, NULL},
+    {{32, 8, 8, 8}, 0, NULL},    {{16, 16, 16, 16}, 0, NULL}, {{5, 11, 9, 13}, 0, NULL},
+    {{17, 32, 17, 17}, 0, NULL}, {{8, 16, 8, 16}, 3, NULL},   {{32, 32, 32, 32}, 0, NULL},
 };
 enum { REQUESTS = sizeof requests / sizeof *requests };
 
@@ -118,7 +119,7 @@ static void outcomes(int k)
     CHECK(bytes > both.size_bytes, "a file of %lld bytes", (long long)bytes);
     CHECK_OK(waio_session_file_bytes(s, &requests[10], &bytes));
     CHECK(bytes == -1, "a .tflite with weights of 16 bits");
-    waio_quant_request half = {{WAIO_F16, WAIO_F16, 8, 8}, 0};
+    waio_quant_request half = {{WAIO_F16, WAIO_F16, 8, 8}, 0, NULL};
     CHECK_FAILS(waio_session_integer(s, &half, WAIO_REQUANT_TFLITE, false, &alone, NULL),
                 WAIO_EUNSUPPORTED, "float16 activations cannot be lowered");
     waio_session_close(other);
@@ -264,7 +265,7 @@ static void names_the_first_layer(void)
     waio_diff_side side[2] = {{NULL, true, &waio_backend_ref}, {path, false, &waio_backend_ref}};
 
     snprintf(path, sizeof path, "%s/net.tflite", tiny_folder);
-    waio_quant_request other = {{6, 8, 8, 8}, 0};
+    waio_quant_request other = {{6, 8, 8, 8}, 0, NULL};
     waio_graph *graph = lowered(s, &other);
     CHECK_OK(waio_export_model(graph, path));
     waio_graph_free(graph);

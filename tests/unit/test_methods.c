@@ -27,7 +27,7 @@ static waio_session_options options_of(const char *choices, int64_t batch, int t
     return o;
 }
 
-static const waio_quant_request all_4 = {{4, 4, 4, 4}, 0};
+static const waio_quant_request all_4 = {{4, 4, 4, 4}, 0, NULL};
 
 /* ---- data ---- */
 
@@ -153,7 +153,8 @@ static void means(void)
 
     CHECK_OK(waio_session_calibrate(s));
     CHECK_OK(open_dataset(&sample, "shapes", "train", BUILD_DIR "/data", &selection));
-    CHECK_OK(waio_quantizer_bind(t->quantizer, &(waio_quant_request){{32, 32, 32, 32}, 0}, &b));
+    CHECK_OK(
+        waio_quantizer_bind(t->quantizer, &(waio_quant_request){{32, 32, 32, 32}, 0, NULL}, &b));
     for (int n = 0; n < g->node_count; n++) {
         summing sum = {.graph = g, .id = g->node[n].output};
         waio_observer_hook hook = {add_up, &sum};
@@ -182,7 +183,7 @@ static void corrected_biases(void)
     waio_session_options o = options_of("correct=empirical wround=squant_k", 16, 1);
     waio_session *s = open_model(tiny_model, &o);
     const waio_graph *g = s->model.graph;
-    waio_quant_request request = {{3, 32, 3, 3}, 0};
+    waio_quant_request request = {{3, 32, 3, 3}, 0, NULL};
     waio_quant_binding b;
     int moved = 0;
 
@@ -228,7 +229,7 @@ static void changed_networks(void)
     waio_session_options plain = options_of("method=ptq", 16, 1);
     waio_session_options changed = options_of("method=ptq equalize=on absorb=on", 16, 1);
     waio_session *a = open_model(tiny_model, &plain), *b = open_model(tiny_model, &changed);
-    waio_quant_request wide = {{32, 32, 32, 16}, 0};
+    waio_quant_request wide = {{32, 32, 32, 16}, 0, NULL};
     waio_outcome outcome;
 
     CHECK(memcmp(a->float_prediction, b->float_prediction, IMAGES * sizeof(int32_t)) == 0 &&

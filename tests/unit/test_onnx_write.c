@@ -247,9 +247,10 @@ static void free_quantized(quantized *q)
 
 /* The configurations of the embedded networks and, in turn, of the random ones. */
 static const waio_quant_request requests[] = {
-    {{8, 8, 8, 8}, 0},     {{4, 8, 8, 8}, 0},           {{8, 6, 8, 8}, 0},  {{4, 4, 8, 8}, 0},
-    {{8, 16, 16, 16}, 0},  {{8, 12, 8, 16}, 0},         {{8, 8, 8, 32}, 0}, {{8, 8, 8, 8}, 1},
-    {{12, 16, 16, 16}, 0}, {{WAIO_F16, 32, 32, 32}, 0}, {{8, 32, 8, 8}, 0}, {{3, 2, 5, 7}, 0}};
+    {{8, 8, 8, 8}, 0, NULL},           {{4, 8, 8, 8}, 0, NULL},    {{8, 6, 8, 8}, 0, NULL},
+    {{4, 4, 8, 8}, 0, NULL},           {{8, 16, 16, 16}, 0, NULL}, {{8, 12, 8, 16}, 0, NULL},
+    {{8, 8, 8, 32}, 0, NULL},          {{8, 8, 8, 8}, 1, NULL},    {{12, 16, 16, 16}, 0, NULL},
+    {{WAIO_F16, 32, 32, 32}, 0, NULL}, {{8, 32, 8, 8}, 0, NULL},   {{3, 2, 5, 7}, 0, NULL}};
 enum { REQUESTS = sizeof requests / sizeof *requests };
 
 static void random_networks(void)
@@ -288,7 +289,7 @@ static void narrow_weights(void)
 
     for (int k = 0; k < 4; k++) {
         waio_graph *graph = waio_graph_new("narrow"), *lowered = NULL;
-        waio_quant_request request = {{bits[k], 32, 32, 32}, 0};
+        waio_quant_request request = {{bits[k], 32, 32, 32}, 0, NULL};
         int x = net_input(graph, WAIO_SHAPE(1, 4, 4, 3)), y = net_conv(graph, "first", x, 8, 1);
         y = net_conv(graph, "second", y, 32, 1);
         y = net_dense(graph, "rows", y, 64);
@@ -312,7 +313,7 @@ static void narrow_weights(void)
 /* All images as the session feeds them. */
 static float *session_images(waio_session *s, int64_t count)
 {
-    waio_quant_request plain = {{32, 32, 32, 32}, 0};
+    waio_quant_request plain = {{32, 32, 32, 32}, 0, NULL};
     waio_quant_binding binding;
     waio_input_table table;
     float *x = waio_aligned_calloc((size_t)count * PIXELS * sizeof *x);

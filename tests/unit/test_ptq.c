@@ -282,7 +282,7 @@ static void compare(network *n, waio_quantizer *q, const float *image, waio_prec
                     int first_n, bool each)
 {
     float got[BATCH * CLASSES], want[BATCH * CLASSES], x[BATCH * SIDE * SIDE * CHANNELS];
-    waio_quant_request request = {p, first_n};
+    waio_quant_request request = {p, first_n, NULL};
     waio_quant_binding binding;
 
     CHECK_OK(waio_quantizer_bind(q, &request, &binding));
@@ -326,8 +326,8 @@ static void test_precisions(void)
 static void test_sizes_and_errors(void)
 {
     float image[BATCH * SIDE * SIDE * CHANNELS] = {1, -1};
-    waio_quant_request w8 = {{8, 32, 32, 32}, 0}, a8 = {{8, 8, 32, 32}, 0};
-    waio_quant_request real = {{32, 32, 32, 32}, 0};
+    waio_quant_request w8 = {{8, 32, 32, 32}, 0, NULL}, a8 = {{8, 8, 32, 32}, 0, NULL};
+    waio_quant_request real = {{32, 32, 32, 32}, 0, NULL};
     waio_quant_binding binding;
     waio_quantizer *q = NULL;
     waio_scheme scheme;

@@ -106,7 +106,7 @@ static void check_configuration(const network *n, waio_quantizer *q, simulation 
 
     CHECK_OK(waio_quantizer_bind(q, r, &binding));
     sim_run(sim, r, n->image);
-    int bits = sim->boundary > 0 ? WAIO_FLOAT : r->bits.i;
+    int bits = sim->boundary > 0 ? WAIO_FLOAT : sim_value_bits(sim, n->graph->input);
     CHECK(binding.input_bits == bits, "input of %d bits, expected %d", binding.input_bits, bits);
     fill_input(n, &binding, x);
     run(n, &binding.binding, x, &(waio_observer_hook){compare, &c});
@@ -137,12 +137,16 @@ static void random_network(uint64_t seed)
         waio_arena *arena = waio_arena_new();
         simulation sim = sim_new(n.graph, BATCH, &n.ranges, arena);
         waio_quantizer *q = NULL;
+        bool in_float[256] = {false};
+        for (int i = 0; i < n.graph->node_count; i++)
+            in_float[i] = net_pick(3) == 0;
         sim.scheme = (waio_scheme){.per_channel = net_pick(2),
                                    .weights = net_pick(2) ? WAIO_SYMMETRIC : WAIO_ASYMMETRIC,
                                    .activations = (waio_symmetry)net_pick(3),
                                    .rounding = WAIO_ROUND_HALF_AWAY};
         waio_quant_request r = {{random_bits(), random_bits(), random_bits(), random_bits()},
-                                k % 2 ? net_pick(layers + 2) : 0};
+                                k % 2 ? net_pick(layers + 2) : 0,
+                                k % 3 ? in_float : NULL};
         CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &sim.scheme, 1 << 20));
         check_configuration(&n, q, &sim, &r, seed);
         waio_quantizer_free(q);
@@ -174,9 +178,9 @@ static void shared_constants(void)
     CHECK_OK(waio_scheme_ptq(&sim.scheme, "channel", "symmetric", "auto"));
     CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &sim.scheme, 0));
     for (int first_n = 0; first_n <= 3; first_n++) {
-        check_configuration(&n, q, &sim, &(waio_quant_request){{4, 8, 3, 6}, first_n}, 1000);
-        check_configuration(&n, q, &sim, &(waio_quant_request){{8, 4, 32, 6}, first_n}, 1001);
-        check_configuration(&n, q, &sim, &(waio_quant_request){{8, 32, 8, 6}, first_n}, 1002);
+        check_configuration(&n, q, &sim, &(waio_quant_request){{4, 8, 3, 6}, first_n, NULL}, 1000);
+        check_configuration(&n, q, &sim, &(waio_quant_request){{8, 4, 32, 6}, first_n, NULL}, 1001);
+        check_configuration(&n, q, &sim, &(waio_quant_request){{8, 32, 8, 6}, first_n, NULL}, 1002);
     }
     waio_quantizer_free(q);
     waio_arena_free(arena);
@@ -209,7 +213,7 @@ static int check_bias(const cJSON *row)
     }
     CHECK_OK(waio_scheme_ptq(&scheme, "channel", "symmetric", "auto"));
     CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &scheme, 0));
-    CHECK_OK(waio_quantizer_bind(q, &(waio_quant_request){{8, 8, 8, 8}, 0}, &binding));
+    CHECK_OK(waio_quantizer_bind(q, &(waio_quant_request){{8, 8, 8, 8}, 0, NULL}, &binding));
     const float *got = binding.binding.constant[input[2]];
     for (int i = 0; i < count; i++) {
         double want = vectors_at(codes, i) * vectors_at(steps, i);
@@ -254,29 +258,37 @@ static void sizes(void)
         waio_quant_request request;
         int64_t bytes;
     } row[] = {
-        {"channel", "symmetric", "auto", {{32, 32, 32, 32}, 0}, 4 * 174 + BIASES},
-        {"channel", "symmetric", "auto", {{WAIO_F16, 32, 32, 32}, 0}, 4 * 66 + 2 * 108 + BIASES},
+        {"channel", "symmetric", "auto", {{32, 32, 32, 32}, 0, NULL}, 4 * 174 + BIASES},
+        {"channel",
+         "symmetric",
+         "auto",
+         {{WAIO_F16, 32, 32, 32}, 0, NULL},
+         4 * 66 + 2 * 108 + BIASES},
         /* 108 bytes and 4 scales */
-        {"channel", "symmetric", "auto", {{8, 32, 32, 32}, 0}, 4 * 66 + 108 + 16 + BIASES},
+        {"channel", "symmetric", "auto", {{8, 32, 32, 32}, 0, NULL}, 4 * 66 + 108 + 16 + BIASES},
         /* 324 bits and 4 scales: 452 bits are 57 bytes */
-        {"channel", "symmetric", "auto", {{3, 32, 32, 32}, 0}, 4 * 66 + 57 + BIASES},
+        {"channel", "symmetric", "auto", {{3, 32, 32, 32}, 0, NULL}, 4 * 66 + 57 + BIASES},
         /* 324 bits and 1 scale: 356 bits are 45 bytes; asymmetric: 359 bits, 45 bytes */
-        {"layer", "symmetric", "auto", {{3, 32, 32, 32}, 0}, 4 * 66 + 45 + BIASES},
-        {"layer", "asymmetric", "auto", {{3, 32, 32, 32}, 0}, 4 * 66 + 45 + BIASES},
+        {"layer", "symmetric", "auto", {{3, 32, 32, 32}, 0, NULL}, 4 * 66 + 45 + BIASES},
+        {"layer", "asymmetric", "auto", {{3, 32, 32, 32}, 0, NULL}, 4 * 66 + 45 + BIASES},
         /* per channel asymmetric: 4 zero points of 3 bits more: 464 bits, 58 bytes */
-        {"channel", "asymmetric", "auto", {{3, 32, 32, 32}, 0}, 4 * 66 + 58 + BIASES},
+        {"channel", "asymmetric", "auto", {{3, 32, 32, 32}, 0, NULL}, 4 * 66 + 58 + BIASES},
         /* activations symmetric: 4 bytes each: c1, c2, mean */
-        {"channel", "symmetric", "symmetric", {{32, 8, 32, 32}, 0}, 4 * 174 + BIASES + 12},
+        {"channel", "symmetric", "symmetric", {{32, 8, 32, 32}, 0, NULL}, 4 * 174 + BIASES + 12},
         /* I: 54 weights of 4 bits with 3 scales: 312 bits, 39 bytes; the input's scale */
-        {"channel", "symmetric", "symmetric", {{32, 32, 4, 32}, 0}, 39 + 4 * 120 + BIASES + 4},
+        {"channel",
+         "symmetric",
+         "symmetric",
+         {{32, 32, 4, 32}, 0, NULL},
+         39 + 4 * 120 + BIASES + 4},
         /* O: 12 weights of 16 bits with 3 scales: 36 bytes; fc's and softmax's scales */
-        {"channel", "symmetric", "auto", {{32, 32, 32, 16}, 0}, 36 + 4 * 162 + BIASES + 8},
+        {"channel", "symmetric", "auto", {{32, 32, 32, 16}, 0, NULL}, 36 + 4 * 162 + BIASES + 8},
         /* all: weights 54 + 12, 108 + 16, 12 + 12; zero points (a byte) of the input, c1, c2 and
          * mean (never below 0: lowest code) and softmax; fc's is not 0 either */
-        {"channel", "symmetric", "auto", {{8, 8, 8, 8}, 0}, 66 + 124 + 24 + BIASES + 6 * 5},
+        {"channel", "symmetric", "auto", {{8, 8, 8, 8}, 0, NULL}, 66 + 124 + 24 + BIASES + 6 * 5},
         /* without the first layer: what it gives is read at the border, the input is float */
-        {"channel", "symmetric", "auto", {{8, 8, 8, 8}, 1}, 216 + 124 + 24 + BIASES + 5 * 5},
-        {"channel", "symmetric", "auto", {{8, 8, 8, 8}, 3}, 4 * 174 + BIASES},
+        {"channel", "symmetric", "auto", {{8, 8, 8, 8}, 1, NULL}, 216 + 124 + 24 + BIASES + 5 * 5},
+        {"channel", "symmetric", "auto", {{8, 8, 8, 8}, 3, NULL}, 4 * 174 + BIASES},
     };
     network n = sized_network();
 
@@ -301,8 +313,8 @@ enum { REQUESTS = 24, ALIVE = 5 };
 
 static waio_quant_request random_request(void)
 {
-    return (waio_quant_request){{random_bits(), random_bits(), random_bits(), random_bits()},
-                                net_pick(4)};
+    return (waio_quant_request){
+        {random_bits(), random_bits(), random_bits(), random_bits()}, net_pick(4), NULL};
 }
 
 /* Scores of the first image. */
@@ -383,7 +395,7 @@ static void what_the_bank_keeps(void)
 {
     enum { LAYERS = 3 };
     static const waio_quant_request request[] = {
-        {{4, 32, 4, 4}, 0}, {{8, 32, 8, 8}, 0}, {{4, 8, 4, 4}, 0}};
+        {{4, 32, 4, 4}, 0, NULL}, {{8, 32, 8, 8}, 0, NULL}, {{4, 8, 4, 4}, 0, NULL}};
     waio_backend counting = waio_backend_ref;
     network n = sized_network();
     waio_scheme scheme;
@@ -411,10 +423,13 @@ static void what_the_bank_keeps(void)
 
 static void without_ranges(void)
 {
-    static const waio_quant_request good[] = {
-        {{4, 32, 32, 32}, 0}, {{8, WAIO_F16, WAIO_F16, WAIO_F16}, 1}, {{32, 32, 32, 32}, 0}};
-    static const waio_quant_request bad[] = {
-        {{32, 8, 32, 32}, 0}, {{32, 32, 8, 32}, 0}, {{32, 32, 32, 16}, 0}, {{4, 2, 4, 4}, 2}};
+    static const waio_quant_request good[] = {{{4, 32, 32, 32}, 0, NULL},
+                                              {{8, WAIO_F16, WAIO_F16, WAIO_F16}, 1, NULL},
+                                              {{32, 32, 32, 32}, 0, NULL}};
+    static const waio_quant_request bad[] = {{{32, 8, 32, 32}, 0, NULL},
+                                             {{32, 32, 8, 32}, 0, NULL},
+                                             {{32, 32, 32, 16}, 0, NULL},
+                                             {{4, 2, 4, 4}, 2, NULL}};
     network n = sized_network();
     waio_quantizer *q = NULL;
     waio_quant_binding binding;

@@ -73,7 +73,7 @@ static void predict_alone(const waio_session *s, const waio_quant_request *r, in
 static void check_outcome(const waio_session *s, const waio_quant_request *r,
                           const waio_outcome *got, const char *what)
 {
-    int prediction[IMAGES], correct = 0, agree = 0, nan = 0, first = 0;
+    int prediction[IMAGES], correct = 0, agree = 0, nan = 0, first = 0, only[2] = {0};
 
     predict_alone(s, r, prediction);
     for (int i = 0; i < IMAGES; i++) {
@@ -81,7 +81,13 @@ static void check_outcome(const waio_session *s, const waio_quant_request *r,
         agree += prediction[i] == s->float_prediction[i];
         nan += prediction[i] < 0;
         first += prediction[i] == prediction[0];
+        int label = s->dataset->label[i], real = s->float_prediction[i];
+        only[0] += real == label && prediction[i] != label;
+        only[1] += real != label && prediction[i] == label;
     }
+    CHECK(got->float_only == only[0] && got->quantized_only == only[1],
+          "%s: one network alone is right on %lld and %lld images, by hand %d and %d", what,
+          (long long)got->float_only, (long long)got->quantized_only, only[0], only[1]);
     CHECK(got->images == IMAGES && got->correct == correct && got->agree == agree &&
               got->nan_images == nan && got->constant == (first == IMAGES),
           "%s, w=%d a=%d i=%d o=%d first_n=%d: %lld right, %lld agree, by hand %d, %d", what,
@@ -93,7 +99,7 @@ static void check_float(const waio_session *s)
 {
     int prediction[IMAGES];
 
-    predict_alone(s, &(waio_quant_request){{32, 32, 32, 32}, 0}, prediction);
+    predict_alone(s, &(waio_quant_request){{32, 32, 32, 32}, 0, NULL}, prediction);
     for (int i = 0; i < IMAGES; i++)
         CHECK(prediction[i] == s->float_prediction[i], "float: image %d is %d, by hand %d", i,
               s->float_prediction[i], prediction[i]);
@@ -126,8 +132,8 @@ static void sharing(void)
         waio_quant_request request[HEADS];
         waio_outcome outcome[HEADS];
         for (int h = 0; h < HEADS; h++)
-            request[h] = (waio_quant_request){{row[k].w, row[k].a, row[k].i, heads[k % 2][h]},
-                                              row[k].first_n};
+            request[h] = (waio_quant_request){
+                {row[k].w, row[k].a, row[k].i, heads[k % 2][h]}, row[k].first_n, NULL};
         CHECK_OK(waio_session_pass(s, request, HEADS, row[k].keep, outcome, NULL));
         CHECK(s->first_bits == row[k].kept, "pass %zu: outputs of %d bits are kept", k,
               s->first_bits);
@@ -136,8 +142,32 @@ static void sharing(void)
     }
     const waio_outcome *real = waio_session_float(s);
     check_float(s);
-    check_outcome(s, &(waio_quant_request){{32, 32, 32, 32}, 0}, real, "float");
+    check_outcome(s, &(waio_quant_request){{32, 32, 32, 32}, 0, NULL}, real, "float");
     CHECK(real->agree == IMAGES, "the float network agrees with itself");
+    waio_session_close(s);
+}
+
+/* Nodes left in float by name, also the first layer, between passes whose outputs are kept. */
+static void left_in_float(void)
+{
+    waio_session *s = open_tiny(7, 2);
+    bool in_float[TINY_NODES];
+    waio_outcome outcome;
+
+    for (int k = 0; k < 2 * TINY_NODES; k++) {
+        for (int n = 0; n < TINY_NODES; n++)
+            in_float[n] = (n == k % TINY_NODES) == (k < TINY_NODES);
+        waio_quant_request plain = {{4, 4, 3, 4}, 0, NULL}, r = {{4, 4, 3, 4}, 0, in_float};
+        CHECK_OK(waio_session_pass(s, &plain, 1, true, &outcome, NULL));
+        check_outcome(s, &plain, &outcome, "nothing in float");
+        CHECK_OK(waio_session_pass(s, &r, 1, true, &outcome, NULL));
+        check_outcome(s, &r, &outcome, k < TINY_NODES ? "one node in float" : "all but one");
+    }
+    memset(in_float, true, sizeof in_float);
+    CHECK_OK(waio_session_integer(s, &(waio_quant_request){{4, 4, 3, 4}, 0, in_float},
+                                  WAIO_REQUANT_TFLITE, false, &outcome, NULL));
+    CHECK(outcome.agree == IMAGES, "all in float: %lld images as the float network sees them",
+          (long long)outcome.agree);
     waio_session_close(s);
 }
 
@@ -153,7 +183,7 @@ static bool same_outcome(const waio_outcome *a, const waio_outcome *b)
 static void batches_and_threads(void)
 {
     static const int batch[] = {1, 7, 16, 64, 0}, threads[] = {1, 2, 3, 1, 3};
-    waio_quant_request request[] = {{{5, 5, 6, 8}, 0}, {{5, 5, 6, 3}, 0}};
+    waio_quant_request request[] = {{{5, 5, 6, 8}, 0, NULL}, {{5, 5, 6, 3}, 0, NULL}};
     waio_outcome one[2], other[2];
     waio_session *first = open_tiny(1, 1);
 
@@ -180,7 +210,7 @@ static void batches_and_threads(void)
 static void batches_of_a_library(void)
 {
     enum { MAY_CHANGE = 2 };
-    waio_quant_request request = {{4, 5, 8, 8}, 0};
+    waio_quant_request request = {{4, 5, 8, 8}, 0, NULL};
     waio_outcome outcome[3];
 
     for (int k = 0; k < 3; k++) {
@@ -216,7 +246,8 @@ static void calibration(void)
     CHECK_OK(waio_session_calibrate(s));
     alone a = open_alone(s);
     CHECK_OK(waio_ranges_create(&ranges, s->model.graph, s->arena));
-    CHECK_OK(waio_quantizer_bind(a.quantizer, &(waio_quant_request){{32, 32, 32, 32}, 0}, &b));
+    CHECK_OK(
+        waio_quantizer_bind(a.quantizer, &(waio_quant_request){{32, 32, 32, 32}, 0, NULL}, &b));
     CHECK_OK(open_dataset(&sample, "shapes", "train", BUILD_DIR "/data", &selection));
     for (int i = 0; i < SAMPLE; i++) {
         const unsigned char *image = sample->image + i * PIXELS;
@@ -239,7 +270,7 @@ static void calibration(void)
 
 static void nan_and_constant_scores(void)
 {
-    waio_quant_request request = {{8, 32, 8, 32}, 0};
+    waio_quant_request request = {{8, 32, 8, 32}, 0, NULL};
     waio_session_options options = tiny_session_options(16, 1);
     waio_outcome outcome;
 
@@ -262,7 +293,7 @@ static void memory(void)
 {
     waio_session *s = open_tiny(7, 2), *tight = NULL;
     waio_session_options options = tiny_session_options(7, 2);
-    waio_quant_request request = {{5, 5, 6, 8}, 0};
+    waio_quant_request request = {{5, 5, 6, 8}, 0, NULL};
     waio_outcome roomy, narrow;
 
     CHECK_OK(waio_session_pass(s, &request, 1, true, &roomy, NULL));
@@ -360,7 +391,7 @@ static void refusals(void)
     waio_session *s = open_model(tiny_model, &o);
     waio_outcome outcome;
     CHECK_FAILS(
-        waio_session_pass(s, &(waio_quant_request){{8, 8, 8, 8}, 0}, 1, true, &outcome, NULL),
+        waio_session_pass(s, &(waio_quant_request){{8, 8, 8, 8}, 0, NULL}, 1, true, &outcome, NULL),
         WAIO_EUSAGE, "test train");
     waio_session_close(s);
 }
@@ -373,7 +404,7 @@ static void interrupt(void)
 
     waio_interrupt();
     CHECK_FAILS(
-        waio_session_pass(s, &(waio_quant_request){{8, 8, 8, 8}, 0}, 1, true, &outcome, NULL),
+        waio_session_pass(s, &(waio_quant_request){{8, 8, 8, 8}, 0, NULL}, 1, true, &outcome, NULL),
         WAIO_EINTERRUPTED, "interrupted");
     CHECK(s->first_bits == -1, "outputs of a pass that did not end are not kept");
     waio_session_close(s);
@@ -385,6 +416,7 @@ int main(void)
     if (!tiny_begin())
         return 77;
     sharing();
+    left_in_float();
     batches_and_threads();
     batches_of_a_library();
     calibration();

@@ -73,18 +73,18 @@ static void good_configurations(void)
         waio_quant_request request;
         int tensors;
     } row[] = {
-        {{{4, 4, 4, 4}, 0}, TINY_LAYERS + 1 + TINY_NODES},
-        {{{2, 3, 8, 5}, 0}, TINY_LAYERS + 1 + TINY_NODES},
-        {{{16, 16, 16, 16}, 0}, TINY_LAYERS + 1 + TINY_NODES},
-        {{{8, 6, 32, 8}, 0}, 4 + 7 + 3},       /* not c1's weights, x, mul, pool */
-        {{{32, 32, 8, 32}, 0}, 1 + 3},         /* c1's weights, x, mul, pool */
-        {{{8, WAIO_F16, 32, WAIO_F16}, 0}, 3}, /* weights of c2, c3, fc1 */
-        {{{32, 32, 32, 4}, 0}, 1 + 3},         /* fc2's weights, fc2, add, softmax */
-        {{{32, 32, 32, 32}, 0}, 0},
-        {{{4, 4, 4, 4}, 1}, 4 + 1 + 1 + 6 + 3}, /* pool and c1 are read at the border */
-        {{{4, 4, 4, 4}, 2}, 3 + 1 + 4 + 3},     /* concat is read at the border */
-        {{{4, 4, 4, 4}, 4}, 1 + 1 + 3},         /* fc2, fc1 at the border */
-        {{{4, 4, 4, 4}, 5}, 0},
+        {{{4, 4, 4, 4}, 0, NULL}, TINY_LAYERS + 1 + TINY_NODES},
+        {{{2, 3, 8, 5}, 0, NULL}, TINY_LAYERS + 1 + TINY_NODES},
+        {{{16, 16, 16, 16}, 0, NULL}, TINY_LAYERS + 1 + TINY_NODES},
+        {{{8, 6, 32, 8}, 0, NULL}, 4 + 7 + 3},       /* not c1's weights, x, mul, pool */
+        {{{32, 32, 8, 32}, 0, NULL}, 1 + 3},         /* c1's weights, x, mul, pool */
+        {{{8, WAIO_F16, 32, WAIO_F16}, 0, NULL}, 3}, /* weights of c2, c3, fc1 */
+        {{{32, 32, 32, 4}, 0, NULL}, 1 + 3},         /* fc2's weights, fc2, add, softmax */
+        {{{32, 32, 32, 32}, 0, NULL}, 0},
+        {{{4, 4, 4, 4}, 1, NULL}, 4 + 1 + 1 + 6 + 3}, /* pool and c1 are read at the border */
+        {{{4, 4, 4, 4}, 2, NULL}, 3 + 1 + 4 + 3},     /* concat is read at the border */
+        {{{4, 4, 4, 4}, 4, NULL}, 1 + 1 + 3},         /* fc2, fc1 at the border */
+        {{{4, 4, 4, 4}, 5, NULL}, 0},
     };
     waio_session *s = open_tiny(16, 2);
 
@@ -108,7 +108,7 @@ static void good_networks(void)
         options.scheme.per_channel = k % 2;
         waio_session *s = open_model("shapes_resnet8", &options);
         for (int first_n = 0; first_n < 9; first_n += 4) {
-            waio_quant_request r = {{3 + k, 5 + k, 6 + k, 4 + k}, first_n};
+            waio_quant_request r = {{3 + k, 5 + k, 6 + k, 4 + k}, first_n, NULL};
             CHECK_OK(waio_session_verify(s, &r, &tensors));
             CHECK(tensors > 4, "only %d tensors", tensors);
         }
@@ -167,8 +167,10 @@ static void check_caught(quantize *lie, waio_quant_request r, const char *messag
 /* Nodes are named after what was fused into them: r1 is c1 with its relu. */
 static void faults_are_found(void)
 {
-    static const waio_quant_request four = {{4, 4, 4, 4}, 0}, body = {{32, 6, 32, 32}, 0};
-    static const waio_quant_request head = {{32, 32, 32, 3}, 0}, first = {{32, 32, 5, 32}, 0};
+    static const waio_quant_request four = {{4, 4, 4, 4}, 0, NULL},
+                                    body = {{32, 6, 32, 32}, 0, NULL};
+    static const waio_quant_request head = {{32, 32, 32, 3}, 0, NULL},
+                                    first = {{32, 32, 5, 32}, 0, NULL};
 
     lie_count = 0;
     lie_only = -1;
@@ -187,7 +189,8 @@ static void faults_are_found(void)
 /* A float prefix is quantized at its end: a lie there is found, too. */
 static void faults_at_the_border(void)
 {
-    static const waio_quant_request one = {{32, 4, 4, 32}, 1}, three = {{32, 4, 32, 32}, 3};
+    static const waio_quant_request one = {{32, 4, 4, 32}, 1, NULL},
+                                    three = {{32, 4, 32, 32}, 3, NULL};
 
     lie_count = 16 * 16 * 16 * 4; /* c1, which the second layer reads; c2 is as large */
     lie_only = 0;
@@ -208,9 +211,9 @@ static void no_false_alarm(void)
     lying.fake_quantize = no_quantizer;
     options.backend = &lying;
     waio_session *s = open_model(tiny_model, &options);
-    CHECK_OK(waio_session_verify(s, &(waio_quant_request){{4, 32, 32, 32}, 0}, &tensors));
+    CHECK_OK(waio_session_verify(s, &(waio_quant_request){{4, 32, 32, 32}, 0, NULL}, &tensors));
     CHECK(tensors == 3, "%d weights", tensors);
-    CHECK_OK(waio_session_verify(s, &(waio_quant_request){{4, 4, 4, 4}, 5}, &tensors));
+    CHECK_OK(waio_session_verify(s, &(waio_quant_request){{4, 4, 4, 4}, 5, NULL}, &tensors));
     waio_session_close(s);
 }
 
