@@ -7,7 +7,7 @@
 #include "cuda_double/double_net.h"
 #include "tiny_session.h"
 
-enum { FEW = 24, DEVICES = 4, PATIENCE = 120 };
+enum { FEW = 24, DEVICES = 4, PATIENCE = 300 };
 enum { RIGHT = 10, MESSAGE, OTHER_MESSAGE, LEFT_OVER };
 
 /* What a run found. */
