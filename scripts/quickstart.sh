@@ -13,7 +13,7 @@ cmake --preset release >build/release.configure.log 2>&1 || {
     cat build/release.configure.log
     exit 1
 }
-cmake --build --preset release --target waio shapes_data
+cmake --build --preset release --target waio shapes_data layouts_data
 
 results=results/quickstart.csv figures=results/figures
 echo "Sweeping: suites/quickstart.yaml"

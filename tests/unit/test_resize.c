@@ -93,6 +93,7 @@ static void framed(void)
             other += memcmp(part + y * 36 * 3, whole + ((y + 2) * 66 + 15) * 3, 36 * 3) != 0;
         CHECK(other == 0, "%s: %d rows of the crop", golden[g].name, other);
         CHECK_OK(waio_resize_run(whole, 24, 40, in, 30, 50, &plain));
+        memset(box, 7, sizeof box);
         CHECK_OK(waio_resize_run(box, 40, 40, in, 30, 50, &letterbox));
         CHECK(memcmp(box, whole, 24 * 40 * 3) == 0, "%s: the image", golden[g].name);
         for (int i = 24 * 40 * 3; i < 40 * 40 * 3; i++)

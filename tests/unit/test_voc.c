@@ -188,8 +188,10 @@ static void make_set(const char *list)
                                 arena));
         CHECK_OK(waio_file_replace(waio_arena_printf(arena, "%s/" SET "JPEGImages/%d.jpg", base, i),
                                    data, size));
-        write_text(waio_arena_printf(arena, "Annotations/%d.xml", i),
-                   ANNOTATE(OBJECT("<name>sofa</name>" BOX(1, 2, 30, 40))));
+        write_text(
+            waio_arena_printf(arena, "Annotations/%d.xml", i),
+            i == 3 ? ANNOTATE(OBJECT("<name>sofa</name><truncated>1</truncated>" BOX(1, 2, 30, 40)))
+                   : ANNOTATE(OBJECT("<name>sofa</name>" BOX(1, 2, 30, 40))));
     }
 }
 
@@ -271,6 +273,7 @@ static void faults(void)
         CHECK(d->count == 2 && d->notes.skipped == 1, "%lld, %lld skipped", (long long)d->count,
               (long long)d->notes.skipped);
         CHECK(strcmp(d->image_name[1], "3") == 0 && d->object_begin[2] == 2, "the third is second");
+        CHECK(d->object[1].truncated && !d->object[0].truncated, "its object is the third's");
         CHECK(d->notes.first_skipped && strstr(d->notes.first_skipped, row[i].part), "%s",
               d->notes.first_skipped);
         waio_dataset_close(d);
