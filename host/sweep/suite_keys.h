@@ -31,7 +31,7 @@ typedef struct waio_suite_key {
     int least, most;                             /* numbers */
 } waio_suite_key;
 
-enum { WAIO_SUITE_KEYS = 33 };
+enum { WAIO_SUITE_KEYS = 34 };
 extern const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS];
 
 /* The key within its group: "range" of "method.range". */

@@ -395,7 +395,8 @@ static void test_readme(void)
         snprintf(text, sizeof text, "| %s%s%s |", key->fallback ? "`" : "",
                  key->fallback   ? key->fallback
                  : key->required ? "required"
-                                 : "by method",
+                 : key->kind == WAIO_KEY_TEXTS ? "none"
+                                               : "by method",
                  key->fallback ? "`" : "");
         if (key->kind == WAIO_KEY_NUMBERS)
             snprintf(text, sizeof text, "| `[%s]` |", key->fallback);
