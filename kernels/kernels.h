@@ -125,8 +125,8 @@ cudaError_t waio_cuda_squared_errors(double *errors, void *scratch, const float 
 
 /* Rounds `weight` (channels, positions, inputs) to codes, as waio_squant_round of the host does, to
  * the same ones: `grid` (device memory) has one grid or one a channel. `scratch`: device memory of
- * waio_cuda_squant_scratch bytes, 8-byte aligned. cudaErrorNotSupported: more than WAIO_SQUANT_EXACT
- * weights in a channel. */
+ * waio_cuda_squant_scratch bytes, 8-byte aligned. cudaErrorNotSupported: more than
+ * WAIO_SQUANT_EXACT weights in a channel. */
 size_t waio_cuda_squant_scratch(waio_squant_shape shape);
 cudaError_t waio_cuda_squant(float *code, void *scratch, const float *weight,
                              waio_squant_shape shape, const waio_squant_grid *grid,

@@ -1,14 +1,14 @@
 /* SQuant's rounding (kernels/squant.h): the codes that the host's loops give, weight by weight. One
  * block a channel.
  *
- * A thread takes a kernel (stage K), finds the weights to flip one after the other, each the largest
- * key below the last, and notes which weight it leaves open. Stage C needs the n-th largest key of
- * the channel, which a radix search finds in eight passes over the keys, a byte each. Keys are made
- * anew from the weights whenever they are looked at: they are cached, and nothing need be kept but a
- * pair of words a kernel.
+ * A thread takes a kernel (stage K), finds the weights to flip one after the other, each the
+ * largest key below the last, and notes which weight it leaves open. Stage C needs the n-th largest
+ * key of the channel, which a radix search finds in eight passes over the keys, a byte each. Keys
+ * are made anew from the weights whenever they are looked at: they are cached, and nothing need be
+ * kept but a pair of words a kernel.
  *
- * Key: the priority's bits, which sort as numbers >= 0 do, above the weight's place counted from the
- * end, so that the earlier weight comes first at ties. Places run as the method has them: input
+ * Key: the priority's bits, which sort as numbers >= 0 do, above the weight's place counted from
+ * the end, so that the earlier weight comes first at ties. Places run as the method has them: input
  * channel by input channel. */
 #include "kernels/elementwise.cuh"
 #include "kernels/kernels.h"

@@ -7,7 +7,7 @@
 #include "backend/backend.h"
 
 /* Raised with every change of the structs in backend.h, graph.h or here. */
-enum { WAIO_PLUGIN_INTERFACE = 1 };
+enum { WAIO_PLUGIN_INTERFACE = 2 };
 
 /* What the object exports, under the name WAIO_PLUGIN_SYMBOL. */
 typedef struct waio_plugin {

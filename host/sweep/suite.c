@@ -378,14 +378,16 @@ static waio_status check_couple(const reader *r)
         const waio_int_list *bits = waio_suite_bits(s, s->couple.item[i]);
         const waio_int_list *first = waio_suite_bits(s, s->couple.item[0]);
         if (!bits)
-            return waio_yaml_error(&r->yaml, item_mark(given, i), WAIO_EUSAGE,
-                                   "precision.couple: \"%.100s\" is not allowed; allowed: W, A, I, O",
-                                   s->couple.item[i]);
+            return waio_yaml_error(
+                &r->yaml, item_mark(given, i), WAIO_EUSAGE,
+                "precision.couple: \"%.100s\" is not allowed; allowed: W, A, I, O",
+                s->couple.item[i]);
         if (bits->count != first->count)
-            return waio_yaml_error(&r->yaml, item_mark(given, i), WAIO_EUSAGE,
-                                   "precision.couple: %s has %d values and %s has %d; lists that go "
-                                   "together are of one length",
-                                   s->couple.item[0], first->count, s->couple.item[i], bits->count);
+            return waio_yaml_error(
+                &r->yaml, item_mark(given, i), WAIO_EUSAGE,
+                "precision.couple: %s has %d values and %s has %d; lists that go "
+                "together are of one length",
+                s->couple.item[0], first->count, s->couple.item[i], bits->count);
     }
     if (s->couple.count < 2)
         return waio_yaml_error(&r->yaml, given->at, WAIO_EUSAGE,

@@ -50,6 +50,7 @@ static waio_status run_once(const layer *l, int64_t layers, int bits, int thread
 {
     waio_status st = WAIO_OK;
     waio_arena *arena = waio_arena_new();
+    waio_rounder rounder = {.threads = threads};
     waio_scheme scheme;
     float *out = NULL;
     int64_t most = 0;
@@ -63,7 +64,7 @@ static waio_status run_once(const layer *l, int64_t layers, int bits, int thread
     for (int64_t i = 0; i < layers; i++) {
         waio_weight_scales scales;
         WAIO_TRY(st, waio_quantize_layer(out, &scales, l[i].weight, &l[i].shape, bits, &scheme,
-                                         threads, arena));
+                                         &rounder, arena));
         if (values && fwrite(out, sizeof *out, (size_t)l[i].count, values) != (size_t)l[i].count)
             WAIO_FAIL(st, WAIO_EINPUT, "the values cannot be written");
     }

@@ -1,6 +1,6 @@
 /* SQuant's rounding on the GPU's code: the codes of the host's loops, weight by weight, and of the
- * runs of the method's authors. Shapes of convolutions, depthwise and dense layers at awkward sizes;
- * ties, zeros, grids that cut much off, one grid for all channels. */
+ * runs of the method's authors. Shapes of convolutions, depthwise and dense layers at awkward
+ * sizes; ties, zeros, grids that cut much off, one grid for all channels. */
 #include <math.h>
 
 #include "cuda/device.h"
@@ -44,8 +44,8 @@ static void check_same(const float *w, waio_squant_shape s, const waio_squant_gr
                 first = wrong++ ? first : i;
             }
         CHECK(wrong == 0,
-              "%s, %lld x %lld x %lld, stages %d: %lld codes differ; number %lld is %g, not %g", what,
-              (long long)s.channels, (long long)s.positions, (long long)s.inputs, k,
+              "%s, %lld x %lld x %lld, stages %d: %lld codes differ; number %lld is %g, not %g",
+              what, (long long)s.channels, (long long)s.positions, (long long)s.inputs, k,
               (long long)wrong, (long long)first, wrong ? (double)got[first] : 0,
               wrong ? (double)want[first] : 0);
     }
@@ -96,11 +96,11 @@ static void test_random(waio_squant_shape s, int kind, int bits, bool symmetric,
 }
 
 static const waio_squant_shape shapes[] = {
-    {1, 1, 1},                                     /* one weight */
-    {3, 1, 1},   {2, 1, 31},  {1, 1, 257},         /* dense and 1x1 */
-    {1, 9, 1},   {5, 9, 1},   {2, 25, 1},          /* depthwise */
-    {1, 9, 2},   {3, 9, 33},  {1, 9, 300},         /* more kernels than threads */
-    {2, 49, 3},  {1, 2, 7},   {1, 4, 65},  {1, 121, 2},
+    {1, 1, 1},                           /* one weight */
+    {3, 1, 1},  {2, 1, 31}, {1, 1, 257}, /* dense and 1x1 */
+    {1, 9, 1},  {5, 9, 1},  {2, 25, 1},  /* depthwise */
+    {1, 9, 2},  {3, 9, 33}, {1, 9, 300}, /* more kernels than threads */
+    {2, 49, 3}, {1, 2, 7},  {1, 4, 65},  {1, 121, 2},
 };
 static const int all_bits[] = {2, 3, 4, 5, 6, 7, 8, 16};
 
@@ -166,8 +166,8 @@ static int run_vector(const cJSON *row)
                 0);
     for (int e = 0; e < count; e++)
         CHECK((double)code[place(s, e)] == vectors_at(codes, e), "%s: code %d is %g, expected %g",
-              cJSON_GetStringValue(cJSON_GetObjectItem(row, "name")), e,
-              (double)code[place(s, e)], vectors_at(codes, e));
+              cJSON_GetStringValue(cJSON_GetObjectItem(row, "name")), e, (double)code[place(s, e)],
+              vectors_at(codes, e));
     return 1;
 }
 

@@ -393,8 +393,8 @@ static void test_readme(void)
             continue;
         snprintf(line, sizeof line, "%.*s", (int)strcspn(row + 1, "\n"), row + 1);
         snprintf(text, sizeof text, "| %s%s%s |", key->fallback ? "`" : "",
-                 key->fallback   ? key->fallback
-                 : key->required ? "required"
+                 key->fallback                 ? key->fallback
+                 : key->required               ? "required"
                  : key->kind == WAIO_KEY_TEXTS ? "none"
                                                : "by method",
                  key->fallback ? "`" : "");
