@@ -121,7 +121,7 @@ cudaError_t waio_cuda_squared_errors(double *errors, void *scratch, const float 
                                      const waio_cuda_grid *grids, int grid_count,
                                      cudaStream_t stream);
 
-/* ---- SQuant's rounding: squant.cu ---- */
+/* ---- SQuant's rounding: squant_round.cu ---- */
 
 /* Rounds `weight` (channels, positions, inputs) to codes, as waio_squant_round of the host does, to
  * the same ones: `grid` (device memory) has one grid or one a channel. `scratch`: device memory of
