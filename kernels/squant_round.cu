@@ -157,7 +157,8 @@ static __device__ unsigned long long squant_channel_key(const squant_channel &c,
     return squant_key(priority, (unsigned)(input * c.positions + position));
 }
 
-/* The sum over the block, known to all: exact, so that its order does not matter. */
+/* The sum over the block, known to all: exact, so that its order does not matter. Behind its
+ * barrier codes and open weights may be other threads'. */
 static __device__ double squant_block_sum(double x, squant_shared *shared)
 {
     for (int d = 16; d > 0; d /= 2)
@@ -271,7 +272,6 @@ static __global__ void __launch_bounds__(SQUANT_THREADS)
     else
         for (int i = (int)threadIdx.x; i < t.inputs; i += SQUANT_THREADS)
             sum += squant_round_kernel(c, i);
-    __syncthreads(); /* codes and open weights are other threads' from here on */
     if (t.channels)
         squant_round_channel(c, sum, shared);
     __syncthreads();
