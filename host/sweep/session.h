@@ -49,7 +49,8 @@ typedef struct waio_pass_progress {
 
 /* Loads, checks that model and data set fit (WAIO_EINPUT with both shapes if not), compiles,
  * evaluates the float network. Without a data set (NULL) no data is opened at all: such a session
- * lowers, by schemes that take no images (WAIO_EUSAGE for others), and runs no pass. Options are copied, the texts in them must outlive the session. */
+ * lowers, by schemes that take no images (WAIO_EUSAGE for others), and runs no pass. Options are
+ * copied, the texts in them must outlive the session. */
 waio_status waio_session_open(waio_session **out, const char *model, const char *dataset,
                               const waio_session_options *options,
                               const waio_pass_progress *progress);
