@@ -17,6 +17,7 @@
 #include "kernels/qmath.h"
 #include "kernels/qobserve.h"
 #include "kernels/qpo2.h"
+#include "kernels/squant.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -119,6 +120,17 @@ size_t waio_cuda_error_scratch(size_t count, int grid_count);
 cudaError_t waio_cuda_squared_errors(double *errors, void *scratch, const float *src, size_t count,
                                      const waio_cuda_grid *grids, int grid_count,
                                      cudaStream_t stream);
+
+/* ---- SQuant's rounding: squant_round.cu ---- */
+
+/* Rounds `weight` (channels, positions, inputs) to codes, as waio_squant_round of the host does, to
+ * the same ones: `grid` (device memory) has one grid or one a channel. `scratch`: device memory of
+ * waio_cuda_squant_scratch bytes, 8-byte aligned. cudaErrorNotSupported: more than
+ * WAIO_SQUANT_EXACT weights in a channel. */
+size_t waio_cuda_squant_scratch(waio_squant_shape shape);
+cudaError_t waio_cuda_squant(float *code, void *scratch, const float *weight,
+                             waio_squant_shape shape, const waio_squant_grid *grid,
+                             int64_t grid_count, waio_squant_stages stages, cudaStream_t stream);
 
 /* ---- layers ------------------------------------------------------------------------------------
  * One launcher per op for floats (_f32) and one for codes (_q: 8 or 16 bits, as the result's

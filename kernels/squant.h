@@ -8,6 +8,7 @@
 #define WAIO_KERNELS_SQUANT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "kernels/qmath.h"
 
@@ -16,6 +17,16 @@ typedef struct waio_squant_grid {
     float lo, hi;
     float scale; /* > 0: values are q * scale, as symmetric grids have it; 0: as above */
 } waio_squant_grid;
+
+typedef struct waio_squant_stages {
+    bool kernel, channel; /* K and C; E always runs */
+} waio_squant_stages;
+
+/* Weights of one tensor as graphs have them: (channels, positions, inputs), where `positions` is
+ * KH x KW and 1 for dense layers. */
+typedef struct waio_squant_shape {
+    int64_t channels, positions, inputs;
+} waio_squant_shape;
 
 /* Where a weight lies on the grid: two roundings. */
 WAIO_HD float waio_squant_place(float w, waio_squant_grid g)
@@ -43,6 +54,15 @@ WAIO_HD waio_squant_flip waio_squant_flipped(float x, bool up, waio_squant_grid 
     float step = up ? 1.0f : -1.0f;
     waio_squant_flip flip = {possible, possible ? code + step : code, possible ? error + step : 0};
     return flip;
+}
+
+/* An error as sums take it: a multiple of 2^-36, so that a sum of up to WAIO_SQUANT_EXACT of them
+ * in double is exact, and the same in any order. Round it to float before it is used. */
+enum { WAIO_SQUANT_EXACT = 1 << 17 };
+WAIO_HD double waio_squant_term(float error)
+{
+    const double coarse = 98304; /* 1.5 * 2^16: its last digit is 2^-36 */
+    return ((double)error + coarse) - coarse;
 }
 
 /* Flips that a sum of errors asks for: up if it is negative. */

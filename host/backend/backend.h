@@ -12,6 +12,7 @@
 
 #include "graph/graph.h"
 #include "kernels/qmath.h"
+#include "kernels/squant.h"
 #include "util/status.h"
 
 /* A node prepared for a batch; each backend has its own struct behind it. */
@@ -97,6 +98,13 @@ typedef struct waio_backend {
 
     /* dst[i] = fake-quantized src[i] for `count` numbers of the host; src may be dst. */
     void (*fake_quantize)(float *dst, const float *src, size_t count, waio_fq fq, int rounding);
+
+    /* Rounds a layer's weights to codes as waio_squant_round (quant/squant.h) does, to the same
+     * ones; everything is host memory. WAIO_EUNSUPPORTED or WAIO_ENOMEM: this layer is for the
+     * host. NULL: all are. */
+    waio_status (*squant)(float *code, const float *weight, const waio_squant_shape *shape,
+                          const waio_squant_grid *grid, int64_t grid_count,
+                          waio_squant_stages stages);
 
     /* NULL: everything lies in the host's memory, and kernels are done when `run` returns. */
     const waio_backend_memory *memory;

@@ -99,8 +99,8 @@ int waio_cmd_quantize(int argc, char **argv)
         .most = 32,
         .details =
             "Keys as of `waio eval`; data is needed, to calibrate activations on (calib=256\n"
-            "images of csplit=train; method=squant and method=dfq take none of them), but not\n"
-            "for w=32 a=32 i=32 o=32, the float network as it is. Without more, w=8 a=8 i=8\n"
+            "images of csplit=train), but not for method=squant, method=dfq and\n"
+            "w=32 a=32 i=32 o=32, the float network as it is. Without more, w=8 a=8 i=8\n"
             "o=8. The file computes what the engine integer does: weights of 2 to 8 bits (to 4\n"
             "bits packed in a .tflite, where its kernels take that) or f16, activations of 2 to\n"
             "16 bits, 32 is float.",
@@ -124,6 +124,8 @@ int waio_cmd_quantize(int argc, char **argv)
         WAIO_FAIL(st, WAIO_EUSAGE, "--ends %s; there are: float, codes", q.ends);
     WAIO_TRY(st, waio_cli_read_config(&q.config, &args, arena));
     q.config.images = 1; /* calibration has its own images */
+    if (!waio_config_calibrates(&q.config))
+        q.config.dataset = NULL; /* needs no images, and opens none */
     WAIO_TRY(st, quantize(&q));
 done:
     waio_arena_free(arena);

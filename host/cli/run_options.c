@@ -61,7 +61,7 @@ waio_status waio_cli_read_config(waio_config *config, const waio_arguments *args
     config->model = args->item[0];
     for (int i = 1; i < args->count; i++)
         WAIO_TRY(st, waio_config_set(config, args->item[i], arena));
-    if (!config->dataset && !waio_config_is_float(config))
+    if (!config->dataset && !waio_config_is_float(config) && waio_config_calibrates(config))
         WAIO_FAIL(st, WAIO_EUSAGE, "data=... is needed: activations are calibrated on it");
     if (waio_config_is_file(config))
         WAIO_FAIL(st, WAIO_EUSAGE, "method=file: that network is quantized already");

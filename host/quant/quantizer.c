@@ -330,7 +330,8 @@ waio_status waio_quantizer_weight_values(const waio_quantizer *q, int n, int bit
         return WAIO_OK;
     }
     waio_squant_shape shape = waio_layer_shape(&weight->shape);
-    return waio_quantize_layer(*values, scales, weight->data, &shape, bits, &q->scheme, q->threads,
+    waio_rounder rounder = {waio_program_node_backend(q->program, n)->squant, q->threads};
+    return waio_quantize_layer(*values, scales, weight->data, &shape, bits, &q->scheme, &rounder,
                                arena);
 }
 

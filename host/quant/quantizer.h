@@ -23,7 +23,8 @@ typedef struct waio_quantizer waio_quantizer;
 waio_status waio_quantizer_create(waio_quantizer **out, const waio_program *program,
                                   const waio_roles *roles, const waio_ranges *ranges,
                                   const waio_scheme *scheme, size_t keep_bytes);
-/* Threads that quantize weights, 1 at first; their number changes no result. */
+/* Threads that quantize weights, where the program's backend has no kernel for it: 1 at first;
+ * their number changes no result. */
 void waio_quantizer_set_threads(waio_quantizer *quantizer, int threads);
 /* What bias correction goes by: `mean[v]` is the mean of each channel (last dimension) of value `v`
  * in the float network, NULL: unknown. The arrays must outlive the quantizer. */

@@ -102,7 +102,7 @@ WAIO_SIMD static void round_elements(float *restrict code, float *restrict error
     }
 }
 
-/* In double, so that the order hardly matters. */
+/* The order of additions does not matter: kernels/squant.h. */
 WAIO_SIMD static float sum_of_errors(const float *error, int64_t count)
 {
     enum { LANES = 8 };
@@ -111,9 +111,9 @@ WAIO_SIMD static float sum_of_errors(const float *error, int64_t count)
 
     for (; i + LANES <= count; i += LANES)
         for (int k = 0; k < LANES; k++)
-            lane[k] += (double)error[i + k];
+            lane[k] += waio_squant_term(error[i + k]);
     for (; i < count; i++)
-        sum += (double)error[i];
+        sum += waio_squant_term(error[i]);
     for (int k = 0; k < LANES; k++)
         sum += lane[k];
     return (float)sum;

@@ -19,16 +19,6 @@
 #include "kernels/squant.h"
 #include "util/status.h"
 
-typedef struct waio_squant_stages {
-    bool kernel, channel; /* K and C; E always runs */
-} waio_squant_stages;
-
-/* Weights of one tensor as graphs have them: (channels, positions, inputs), where `positions` is
- * KH x KW and 1 for dense layers. */
-typedef struct waio_squant_shape {
-    int64_t channels, positions, inputs;
-} waio_squant_shape;
-
 /* The grid of a channel whose weights are in [min, max]: asymmetric, codes -2^(bits-1) ..
  * 2^(bits-1)-1, not widened to hold 0 (as SQuant's authors have it), or symmetric, codes -Q..Q. */
 waio_squant_grid waio_squant_grid_of(float min, float max, int bits, bool symmetric);

@@ -99,9 +99,22 @@ static waio_squant_stages stages_of(waio_weight_rounding rounding)
         .channel = rounding == WAIO_WEIGHTS_SQUANT || rounding == WAIO_WEIGHTS_SQUANT_C};
 }
 
+static waio_status round_squant(float *code, const float *weight, const waio_squant_shape *shape,
+                                const waio_squant_grid *grid, int64_t grid_count,
+                                waio_squant_stages stages, const waio_rounder *rounder)
+{
+    waio_status st = rounder->device
+                         ? rounder->device(code, weight, shape, grid, grid_count, stages)
+                         : WAIO_EUNSUPPORTED;
+
+    if (st != WAIO_EUNSUPPORTED && st != WAIO_ENOMEM)
+        return st;
+    return waio_squant_round(code, weight, shape, grid, grid_count, stages, rounder->threads);
+}
+
 waio_status waio_quantize_layer(float *out, waio_weight_scales *scales, const float *weight,
                                 const waio_squant_shape *shape, int bits, const waio_scheme *scheme,
-                                int threads, waio_arena *arena)
+                                const waio_rounder *rounder, waio_arena *arena)
 {
     waio_status st = WAIO_OK;
     int64_t count = shape->channels * shape->positions * shape->inputs;
@@ -109,11 +122,11 @@ waio_status waio_quantize_layer(float *out, waio_weight_scales *scales, const fl
 
     if (scheme->weight_rounding != WAIO_WEIGHTS_NEAREST && bits != WAIO_F16)
         WAIO_NEW(st, t.grid, arena, (size_t)shape->channels);
-    WAIO_TRY(st, quantize_blocks(&t, scales, count, shape->channels, threads, arena));
+    WAIO_TRY(st, quantize_blocks(&t, scales, count, shape->channels, rounder->threads, arena));
     if (!t.grid)
         goto done;
-    WAIO_TRY(st, waio_squant_round(out, weight, shape, t.grid, scales->count,
-                                   stages_of(scheme->weight_rounding), threads));
+    WAIO_TRY(st, round_squant(out, weight, shape, t.grid, scales->count,
+                              stages_of(scheme->weight_rounding), rounder));
     for (int64_t i = 0; i < count; i++)
         out[i] = waio_squant_value(out[i], t.grid[i / t.block]);
 done:

@@ -21,12 +21,20 @@ waio_status waio_quantize_weights(float *out, waio_weight_scales *scales, const 
                                   int64_t count, int64_t channels, int bits,
                                   const waio_scheme *scheme, waio_arena *arena);
 
-/* The same for a layer's weights by everything that the scheme says, SQuant among it, on `threads`
- * threads, whose number changes nothing. Values on asymmetric grids of SQuant are no products of
- * code and scale. */
+/* Who rounds by SQuant's rule: `device` first, waio_backend's squant, if it is not NULL; what that
+ * leaves is for `threads` threads of the host. Neither changes a code. */
+typedef struct waio_rounder {
+    waio_status (*device)(float *code, const float *weight, const waio_squant_shape *shape,
+                          const waio_squant_grid *grid, int64_t grid_count,
+                          waio_squant_stages stages);
+    int threads;
+} waio_rounder;
+
+/* The same for a layer's weights by everything that the scheme says, SQuant among it. Values on
+ * asymmetric grids of SQuant are no products of code and scale. */
 waio_status waio_quantize_layer(float *out, waio_weight_scales *scales, const float *weight,
                                 const waio_squant_shape *shape, int bits, const waio_scheme *scheme,
-                                int threads, waio_arena *arena);
+                                const waio_rounder *rounder, waio_arena *arena);
 /* The shape of a layer's weights, (OC, KH, KW, IC) or (OC, IC). */
 waio_squant_shape waio_layer_shape(const waio_shape *weight);
 

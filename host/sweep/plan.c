@@ -3,12 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Values that the lists of a prefix (W, A, I), or of all four, have together. */
+static int64_t precisions(const waio_suite *s, bool with_o)
+{
+    static const char *const names[] = {"W", "A", "I", "O"};
+    int64_t product = 1, together = 1;
+
+    for (int i = 0; i < (with_o ? 4 : 3); i++) {
+        int count = waio_suite_bits(s, names[i])->count;
+        if (waio_suite_couples(s, names[i]))
+            together = count;
+        else
+            product *= count;
+    }
+    return product * together;
+}
+
 static waio_status count_rows(int64_t *rows, int64_t *passes, const waio_suite *s)
 {
     int64_t pairs = (int64_t)s->models.count * s->datasets.count;
-    int64_t prefixes = pairs * s->first_n.count * s->I.count * s->W.count * s->A.count;
+    int64_t prefixes = pairs * s->first_n.count * precisions(s, false);
 
-    *rows = prefixes * s->O.count + pairs; /* of method file: the pairs alone */
+    *rows = pairs * s->first_n.count * precisions(s, true) + pairs; /* of method file: the pairs */
     *passes = prefixes + pairs;
     if (prefixes > WAIO_PLAN_MAX_ROWS || *rows > WAIO_PLAN_MAX_ROWS)
         return waio_error(WAIO_EUSAGE, "%s: the suite has more than %d rows", s->path,
@@ -25,9 +41,10 @@ static waio_status add_row(waio_plan *plan, const waio_config *config, waio_aren
     return row->text ? WAIO_OK : WAIO_ENOMEM;
 }
 
-/* All O of one prefix. The float configuration is the baseline, which has its row already. */
-static waio_status add_pass(waio_plan *plan, waio_config config, const waio_int_list *O, int pair,
-                            waio_arena *arena)
+/* All O of one prefix (item `only` alone, if that is not -1). The float configuration is the
+ * baseline, which has its row already. */
+static waio_status add_pass(waio_plan *plan, waio_config config, const waio_int_list *O, int only,
+                            int pair, waio_arena *arena)
 {
     waio_status st = WAIO_OK;
     waio_plan_pass *pass = &plan->pass[plan->pass_count];
@@ -35,13 +52,30 @@ static waio_status add_pass(waio_plan *plan, waio_config config, const waio_int_
     *pass = (waio_plan_pass){.first = plan->row_count, .pair = pair};
     for (int o = 0; o < O->count; o++) {
         config.bits.o = O->item[o];
-        if (!waio_config_is_float(&config))
+        if ((only < 0 || o == only) && !waio_config_is_float(&config))
             WAIO_TRY(st, add_row(plan, &config, arena));
     }
     pass->count = plan->row_count - pass->first;
     plan->pass_count += pass->count > 0;
 done:
     return st;
+}
+
+/* Whether lists that are coupled stand at one place. `at`: the places of W, A and I; `together`
+ * receives that of the coupled, -1 if none of the three is. */
+static bool hand_in_hand(const waio_suite *s, const int at[3], int *together)
+{
+    static const char *const names[] = {"W", "A", "I"};
+
+    *together = -1;
+    for (int i = 0; i < 3; i++) {
+        if (!waio_suite_couples(s, names[i]))
+            continue;
+        if (*together >= 0 && *together != at[i])
+            return false;
+        *together = at[i];
+    }
+    return true;
 }
 
 static waio_status add_baseline(waio_plan *plan, waio_config config, int pair, waio_arena *arena)
@@ -65,14 +99,20 @@ static waio_status add_pair(waio_plan *plan, const waio_suite *s, waio_config co
     }
     WAIO_TRY(st, add_baseline(plan, config, pair, arena));
     for (int k = 0; k < prefixes; k++) {
-        int rest = k;
-        config.bits.a = s->A.item[rest % s->A.count];
+        int rest = k, at[3], together = -1;
+        at[1] = rest % s->A.count;
         rest /= s->A.count;
-        config.bits.w = s->W.item[rest % s->W.count];
+        at[0] = rest % s->W.count;
         rest /= s->W.count;
-        config.bits.i = s->I.item[rest % s->I.count];
+        at[2] = rest % s->I.count;
+        if (!hand_in_hand(s, at, &together))
+            continue;
+        config.bits.w = s->W.item[at[0]];
+        config.bits.a = s->A.item[at[1]];
+        config.bits.i = s->I.item[at[2]];
         config.first_n = s->first_n.item[rest / s->I.count];
-        WAIO_TRY(st, add_pass(plan, config, &s->O, pair, arena));
+        WAIO_TRY(st, add_pass(plan, config, &s->O, waio_suite_couples(s, "O") ? together : -1, pair,
+                              arena));
     }
 done:
     return st;

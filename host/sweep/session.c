@@ -232,12 +232,57 @@ done:
     return st;
 }
 
+/* For a session that sees no image: what the network takes and gives. */
+static waio_status no_images(waio_dataset **out, const waio_graph *graph, const char *split)
+{
+    waio_status st = WAIO_OK;
+    const waio_shape *in = &graph->value[graph->input].shape;
+    waio_dataset *d = calloc(1, sizeof *d);
+
+    if (!d || !(d->arena = waio_arena_new()))
+        WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
+    d->name = "none";
+    d->split = split;
+    d->classes = (int)waio_shape_count(&graph->value[graph->output[0]].shape);
+    if (in->rank == 4) {
+        d->height = (int)in->dim[1];
+        d->width = (int)in->dim[2];
+        d->channels = (int)in->dim[3];
+    }
+    *out = d;
+    d = NULL;
+done:
+    waio_dataset_close(d);
+    return st;
+}
+
+/* The images that are evaluated; without a name, none. */
+static waio_status open_images(waio_session *s, const char *dataset,
+                               const waio_session_options *options)
+{
+    waio_status st = WAIO_OK;
+    const char *data_dir = NULL;
+    char notes[WAIO_NOTES_TEXT];
+
+    if (!dataset) {
+        if (waio_scheme_calibrates(&options->scheme))
+            WAIO_FAIL(st, WAIO_EUSAGE, "data=... is needed: activations are calibrated on it");
+        return no_images(&s->dataset, s->model.graph, options->split);
+    }
+    WAIO_TRY(st, find_data_dir(&data_dir, options, dataset, s->arena));
+    s->options.data_dir = data_dir;
+    waio_dataset_params images = waio_session_images(s);
+    WAIO_TRY(st, waio_dataset_open(&s->dataset, dataset, &images));
+    fputs(waio_dataset_notes_text(s->dataset, notes), stderr);
+done:
+    return st;
+}
+
 waio_status waio_session_open(waio_session **out, const char *model, const char *dataset,
                               const waio_session_options *options,
                               const waio_pass_progress *progress)
 {
     waio_status st = WAIO_OK;
-    const char *data_dir = NULL;
     waio_session *s = calloc(1, sizeof *s);
 
     if (!s || !(s->arena = waio_arena_new()))
@@ -249,12 +294,7 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     }
     s->first_bits = -1;
     WAIO_TRY(st, waio_model_load(&s->model, model, &options->model_paths));
-    WAIO_TRY(st, find_data_dir(&data_dir, options, dataset, s->arena));
-    s->options.data_dir = data_dir;
-    waio_dataset_params images = waio_session_images(s);
-    WAIO_TRY(st, waio_dataset_open(&s->dataset, dataset, &images));
-    char notes[WAIO_NOTES_TEXT];
-    fputs(waio_dataset_notes_text(s->dataset, notes), stderr);
+    WAIO_TRY(st, open_images(s, dataset, options));
     WAIO_TRY(st, check_fit(s));
     WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
     WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);
@@ -267,7 +307,8 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     }
     if (!s->options.from_file) {
         WAIO_TRY(st, compile(s));
-        WAIO_TRY(st, evaluate_float(s, progress));
+        if (dataset)
+            WAIO_TRY(st, evaluate_float(s, progress));
         WAIO_TRY(st, transform(s));
     }
     *out = s;

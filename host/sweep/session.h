@@ -56,8 +56,9 @@ typedef struct waio_pass_progress {
 } waio_pass_progress;
 
 /* Loads, brings the images to the network's size, checks that model and data set fit (WAIO_EINPUT
- * with both shapes if not), compiles, evaluates the float network. Options are copied, the texts in
- * them must outlive the session. */
+ * with both shapes if not), compiles, evaluates the float network. Without a data set (NULL) no
+ * data is opened at all: such a session lowers, by schemes that take no images (WAIO_EUSAGE for
+ * others), and runs no pass. Options are copied, the texts in them must outlive the session. */
 waio_status waio_session_open(waio_session **out, const char *model, const char *dataset,
                               const waio_session_options *options,
                               const waio_pass_progress *progress);

@@ -364,6 +364,55 @@ static waio_status check_precision(const reader *r)
     return WAIO_OK;
 }
 
+const waio_int_list *waio_suite_bits(const waio_suite *s, const char *name)
+{
+    const waio_int_list *list[] = {&s->W, &s->A, &s->I, &s->O};
+    static const char names[] = "WAIO";
+
+    for (int i = 0; i < 4; i++)
+        if (name[0] == names[i] && name[1] == '\0')
+            return list[i];
+    return NULL;
+}
+
+bool waio_suite_couples(const waio_suite *s, const char *name)
+{
+    for (int i = 0; i < s->couple.count; i++)
+        if (strcmp(s->couple.item[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Coupled lists go hand in hand: two at least, as long as each other. */
+static waio_status check_couple(const reader *r)
+{
+    const waio_suite *s = r->suite;
+    const waio_yaml_node *given = waio_yaml_entry(r->yaml.root, "precision");
+
+    given = given ? waio_yaml_entry(given, "couple") : NULL;
+    if (!given)
+        return WAIO_OK;
+    for (int i = 0; i < s->couple.count; i++) {
+        const waio_int_list *bits = waio_suite_bits(s, s->couple.item[i]);
+        const waio_int_list *first = waio_suite_bits(s, s->couple.item[0]);
+        if (!bits)
+            return waio_yaml_error(
+                &r->yaml, item_mark(given, i), WAIO_EUSAGE,
+                "precision.couple: \"%.100s\" is not allowed; allowed: W, A, I, O",
+                s->couple.item[i]);
+        if (bits->count != first->count)
+            return waio_yaml_error(
+                &r->yaml, item_mark(given, i), WAIO_EUSAGE,
+                "precision.couple: %s has %d values and %s has %d; lists that go "
+                "together are of one length",
+                s->couple.item[0], first->count, s->couple.item[i], bits->count);
+    }
+    if (s->couple.count < 2)
+        return waio_yaml_error(&r->yaml, given->at, WAIO_EUSAGE,
+                               "precision.couple: one list alone; name at least two of W, A, I, O");
+    return WAIO_OK;
+}
+
 /* So that a product of long lists is a message and not an overflow. */
 static waio_status check_rows(const reader *r)
 {
@@ -404,6 +453,7 @@ waio_status waio_suite_read(waio_suite *suite, const char *path, waio_arena *are
         if (waio_suite_key_table[i].kind != WAIO_KEY_GROUP)
             WAIO_TRY(st, store_key(&r, &waio_suite_key_table[i], &values->of[i]));
     WAIO_TRY(st, check_precision(&r));
+    WAIO_TRY(st, check_couple(&r));
     WAIO_TRY(st, check_rows(&r));
 done:
     waio_suite_values_free(values);

@@ -2,6 +2,8 @@
 #ifndef WAIO_SWEEP_SUITE_H
 #define WAIO_SWEEP_SUITE_H
 
+#include <stdbool.h>
+
 #include "util/arena.h"
 #include "util/status.h"
 
@@ -38,6 +40,7 @@ typedef struct waio_suite {
     } method;
     const char *mapping;      /* "quantized_bits" */
     waio_int_list W, A, I, O; /* bits as in quant/precision.h; none for method file */
+    waio_text_list couple;    /* names of those whose lists go together; none, or 2 to 4 of them */
     waio_int_list first_n;    /* layers left unquantized; default [0] */
     const char *feed;         /* "quantized" (default) or "raw" */
     const char *engine;       /* "simulate" (default), "integer" or "both" */
@@ -49,6 +52,11 @@ typedef struct waio_suite {
     } calibration;
     int seed; /* default 1 */
 } waio_suite;
+
+/* The list of bits called "W", "A", "I" or "O"; NULL for other names. */
+const waio_int_list *waio_suite_bits(const waio_suite *suite, const char *name);
+/* Whether `couple` has that name. */
+bool waio_suite_couples(const waio_suite *suite, const char *name);
 
 /* Reads and checks `path`. WAIO_EINPUT: missing or no YAML; WAIO_EUSAGE: an unknown key, an empty
  * or repeating list, a value that is not allowed; each with file, line and what is allowed. */

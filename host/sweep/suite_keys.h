@@ -32,7 +32,7 @@ typedef struct waio_suite_key {
     int least, most;                             /* numbers */
 } waio_suite_key;
 
-enum { WAIO_SUITE_KEYS = 36 };
+enum { WAIO_SUITE_KEYS = 37 };
 extern const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS];
 
 /* The key within its group: "range" of "method.range". */

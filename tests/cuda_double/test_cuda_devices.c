@@ -62,7 +62,7 @@ static waio_status run_session(found *out, const waio_backend *cuda)
     waio_status st = WAIO_OK;
     waio_session *s = NULL;
     waio_session_options options = tiny_session_options(2, 3);
-    const waio_quant_request request = {{8, 8, 8, 8}, 0};
+    const waio_quant_request request = {{8, 8, 8, 8}, 0, NULL};
     waio_outcome outcome;
 
     options.backend = cuda;

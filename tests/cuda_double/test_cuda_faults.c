@@ -81,6 +81,24 @@ static bool right(int i, const float *y)
     return true;
 }
 
+/* SQuant's rounding of one layer, on the device; whether the codes are the host's. */
+static waio_status round_layer(bool *same, const waio_backend *cuda)
+{
+    waio_status st = WAIO_OK;
+    waio_squant_shape shape = {3, 9, 5};
+    waio_squant_grid grid = waio_squant_grid_of(-1, 1, 4, false);
+    float w[135], want[135], got[135];
+
+    net_rng.state = 9;
+    for (int i = 0; i < 135; i++)
+        w[i] = net_number(1);
+    WAIO_TRY(st, waio_squant_round(want, w, &shape, &grid, 1, (waio_squant_stages){true, true}, 1));
+    WAIO_TRY(st, cuda->squant(got, w, &shape, &grid, 1, (waio_squant_stages){true, true}));
+    *same = memcmp(want, got, sizeof got) == 0;
+done:
+    return st;
+}
+
 static int outcome_of(waio_status st, bool all_right)
 {
     double_live live = double_left();
@@ -107,6 +125,9 @@ static int run_once(bool forget, int calls)
         WAIO_TRY(st, run_graph(y, networks[i], cuda, images));
         all_right = all_right && right(i, y);
     }
+    bool same = false;
+    WAIO_TRY(st, round_layer(&same, cuda));
+    all_right = all_right && same;
 done:
     if (double_here()) {
         long count = double_here()->calls();

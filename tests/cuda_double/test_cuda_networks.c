@@ -16,8 +16,10 @@
 enum { FEW = 6, NOISE = 2 };
 
 enum { REQUESTS = 2 };
-static const waio_quant_request of_resnet[REQUESTS] = {{{8, 8, 8, 8}, 0}, {{8, 16, 8, 8}, 0}};
-static const waio_quant_request of_mobilenet[REQUESTS] = {{{8, 8, 8, 8}, 0}, {{4, 6, 8, 8}, 0}};
+static const waio_quant_request of_resnet[REQUESTS] = {{{8, 8, 8, 8}, 0, NULL},
+                                                       {{8, 16, 8, 8}, 0, NULL}};
+static const waio_quant_request of_mobilenet[REQUESTS] = {{{8, 8, 8, 8}, 0, NULL},
+                                                          {{4, 6, 8, 8}, 0, NULL}};
 
 static const waio_backend *cuda;
 

@@ -70,6 +70,80 @@ static void test_model(const char *model, const waio_quant_request *request)
     waio_session_close(ref);
 }
 
+/* SQuant's rounding on the device: every weight as the reference rounds it, and no others than
+ * nearest rounding gives; with no memory there, the host does it. */
+static void test_squant(const char *model)
+{
+    waio_session *there = open_on(cuda, model, 2, 2);
+    waio_scheme scheme;
+    int layers = 0;
+
+    CHECK_OK(waio_scheme_read(&scheme, waio_preset_find("squant")));
+    for (int n = 0; there && n < there->model.graph->node_count; n++) {
+        const waio_node *node = &there->model.graph->node[n];
+        if (!waio_op_weighted(node->op))
+            continue;
+        const waio_value *weight = &there->model.graph->value[node->input[1]];
+        waio_squant_shape shape = waio_layer_shape(&weight->shape);
+        size_t bytes = (size_t)waio_shape_count(&weight->shape) * sizeof(float);
+        waio_arena *arena = waio_arena_new();
+        float *want = malloc(bytes), *got = calloc(1, bytes), *left = calloc(1, bytes);
+        waio_rounder host = {NULL, 1}, device = {cuda->squant, 1};
+        waio_weight_scales scales;
+
+        CHECK(cuda->squant != NULL, "the backend rounds nothing");
+        CHECK_OK(
+            waio_quantize_layer(want, &scales, weight->data, &shape, 4, &scheme, &host, arena));
+        long calls = double_here()->calls();
+        CHECK_OK(
+            waio_quantize_layer(got, &scales, weight->data, &shape, 4, &scheme, &device, arena));
+        CHECK(double_here()->calls() > calls, "the device was not asked");
+        CHECK(memcmp(want, got, bytes) == 0, "%s, %s: other weights on the device", model,
+              node->name);
+        double_here()->limit_memory(64);
+        CHECK_OK(
+            waio_quantize_layer(left, &scales, weight->data, &shape, 4, &scheme, &device, arena));
+        double_here()->limit_memory(0);
+        CHECK(memcmp(want, left, bytes) == 0, "%s, %s: other weights without room", model,
+              node->name);
+        layers++;
+        free(want);
+        free(got);
+        free(left);
+        waio_arena_free(arena);
+    }
+    CHECK(layers > 5, "%s: %d layers were rounded", model, layers);
+    waio_session_close(there);
+}
+
+/* A session by that method: the quantizer asks the device. */
+static void test_squant_session(const char *model)
+{
+    waio_quant_request request = {{4, 8, 8, 8}, 0, NULL};
+    waio_session *s[2] = {NULL, NULL};
+    waio_outcome outcome[2];
+    waio_scheme scheme;
+
+    CHECK_OK(waio_scheme_read(&scheme, waio_preset_find("squant")));
+    for (int i = 0; i < 2; i++) {
+        waio_session_options options = tiny_session_options(2, 2);
+        options.backend = i ? cuda : &waio_backend_ref;
+        options.scheme = scheme;
+        options.images = FEW;
+        s[i] = open_model(model, &options);
+        if (s[i])
+            CHECK_OK(waio_session_pass(s[i], &request, 1, false, &outcome[i], NULL));
+    }
+    if (s[0] && s[1]) {
+        compare_outcomes(&outcome[1], &outcome[0], model);
+        CHECK(memcmp(s[0]->last_prediction, s[1]->last_prediction,
+                     FEW * sizeof *s[0]->last_prediction) == 0,
+              "%s: other classes by squant", model);
+    }
+    waio_session_close(s[0]);
+    waio_session_close(s[1]);
+}
+
 /* Batches are halved until they fit: memory for a little more than two images. */
 static void test_small_device(const char *model)
 {
@@ -105,8 +179,12 @@ int main(void)
         return 1;
     test_model("shapes_resnet8", &(waio_quant_request){{8, 8, 8, 8}, 0, NULL});
     test_model("shapes_mobilenet", &(waio_quant_request){{8, 16, 8, 8}, 0, NULL});
-    if (double_here()) /* a device's memory cannot be taken away */
+    test_squant_session("shapes_resnet8");
+    if (double_here()) { /* calls of a device cannot be counted, nor its memory taken away */
+        test_squant("shapes_resnet8");
+        test_squant("shapes_mobilenet");
         test_small_device(tiny_model);
+    }
     tiny_end();
     double_live live = double_left();
     CHECK(live.device_bytes == 0 && live.pinned_bytes == 0 && live.objects == 0,

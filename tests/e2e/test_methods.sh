@@ -61,6 +61,39 @@ for method in squant dfq; do
     done
 done
 
+# Quantizing by them opens no data set at all: none is named, or there is none; the same file.
+for method in squant dfq; do
+    for file in net.tflite net.onnx; do
+        expect 0 "of them on codes" "$WAIO" quantize shapes_resnet8 data=shapes method=$method w=4 -o $file
+        expect 0 "of them on codes" "$WAIO" quantize shapes_resnet8 method=$method w=4 -o none-$file
+        cmp -s $file none-$file || fail "$method: without a data set another $file"
+        expect 0 "of them on codes" "$WAIO" quantize shapes_resnet8 data=cifar10 method=$method w=4 \
+            -o gone-$file --data /nonexistent/data
+        cmp -s $file gone-$file || fail "$method: with no data folder another $file"
+    done
+done
+expect 2 "data=... is needed" "$WAIO" quantize shapes_resnet8 method=ptq -o no.tflite
+expect 2 "data=... is needed" "$WAIO" quantize shapes_resnet8 method=squant correct=empirical -o no.tflite
+expect 2 "data=... is needed" "$WAIO" diff shapes_resnet8 method=squant
+
+# The same bytes of a row for any number of threads.
+for threads in 1 2 3 8; do
+    expect 0 "2 ok" "$WAIO" run squant.yaml --out threads-$threads.csv --threads $threads
+    same_rows squant.csv threads-$threads.csv
+done
+
+# Choices are independent: each goes with each method's name, and gives a row.
+for method in ptq ptq_mse squant dfq; do
+    for choices in "wround=squant wrange=mse" "wround=squant_e wrange=p99" "wround=squant_k range=kl" \
+        "wround=squant_c range=p99.9" "range=mse wrange=p99.9 gran=layer" "range=minmax wround=nearest" \
+        "range=p99 gran=channel equalize=on" "range=p99.99 wrange=p99.99 absorb=on" \
+        "range=noise correct=empirical" "range=batchnorm equalize=on absorb=on correct=analytic"; do
+        # shellcheck disable=SC2086
+        expect 0 " ok" "$WAIO" eval model=shapes_resnet8 data=shapes method=$method $choices w=4 a=8 i=8 \
+            o=8 images=20 calib=8
+    done
+done
+
 # What is exported is what was evaluated, and no other weights than those of SQuant.
 expect 0 "" "$WAIO" quantize shapes_resnet8 data=shapes method=squant w=4 -o squant.tflite
 expect 0 "" "$WAIO" quantize shapes_resnet8 data=shapes method=squant wround=nearest w=4 -o nearest.tflite

@@ -441,6 +441,51 @@ static void random_plans(void)
     }
 }
 
+/* Coupled lists give the rows of their product in which they stand at one place, in order. */
+static void coupled_plans(void)
+{
+    static const char *names[] = {"W", "A", "I", "O"};
+    static int bits[4][3] = {{8, 6, 4}, {8, 7, 32}, {5, 4, 3}, {16, 8, 2}};
+    static const int sets[] = {3, 5, 9, 6, 10, 12, 7, 11, 13, 14, 15}; /* of names, as bits */
+
+    for (size_t k = 0; k < sizeof sets / sizeof *sets; k++) {
+        const char *coupled[4];
+        waio_suite s = random_suite(), all;
+        waio_plan plan, product;
+        int found = 0;
+        s.W = (waio_int_list){bits[0], 3};
+        s.A = (waio_int_list){bits[1], 3};
+        s.I = (waio_int_list){bits[2], 3};
+        s.O = (waio_int_list){bits[3], 3};
+        s.couple = (waio_text_list){NULL, 0};
+        all = s;
+        s.couple.item = coupled;
+        for (int i = 0; i < 4; i++)
+            if (sets[k] >> i & 1)
+                coupled[s.couple.count++] = names[i];
+        CHECK_OK(waio_plan_make(&plan, &s, 1, 1, arena));
+        CHECK_OK(waio_plan_make(&product, &all, 1, 1, arena));
+        for (int r = 0; r < product.row_count; r++) {
+            const waio_precision *b = &product.row[r].config.bits;
+            int want[4] = {b->w, b->a, b->i, b->o}, place = -1;
+            bool together = true;
+            for (int i = 0; i < 4; i++)
+                for (int at = 0; at < 3; at++)
+                    if (sets[k] >> i & 1 && bits[i][at] == want[i]) {
+                        together = together && (place < 0 || place == at);
+                        place = at;
+                    }
+            if (!together && !waio_config_is_float(&product.row[r].config))
+                continue;
+            CHECK(found < plan.row_count && strcmp(plan.row[found].text, product.row[r].text) == 0,
+                  "set %d: row %d is not %s", sets[k], found, product.row[r].text);
+            found++;
+        }
+        CHECK(found == plan.row_count && found < product.row_count, "set %d: %d of %d rows",
+              sets[k], found, plan.row_count);
+    }
+}
+
 static void float_only_and_too_many(void)
 {
     static int only[] = {WAIO_FLOAT}, many[64];
@@ -468,6 +513,7 @@ int main(void)
     wrong_assignments();
     options_of_a_configuration();
     random_plans();
+    coupled_plans();
     float_only_and_too_many();
     waio_arena_free(arena);
     return waio_check_result();

@@ -146,6 +146,16 @@ static const fault in_precision[] = {
     {"precision: {W: [[8]], A: [8], I: [8], O: [8]}", 4, "precision.W: a list inside the list"},
     {"precision: {W: {a: 8}, A: [8], I: [8], O: [8]}", 4,
      "precision.W: a mapping where a list is expected"},
+    {"precision: {couple: [W, X], W: [8], A: [8], I: [8], O: [8]}", 4,
+     "precision.couple: \"X\" is not allowed; allowed: W, A, I, O"},
+    {"precision: {couple: [W], W: [8], A: [8], I: [8], O: [8]}", 4,
+     "precision.couple: one list alone; name at least two"},
+    {"precision: {couple: [W, W], W: [8], A: [8], I: [8], O: [8]}", 4,
+     "precision.couple: \"W\" is in the list twice"},
+    {"precision: {couple: W, W: [8], A: [8], I: [8], O: [8]}", 4,
+     "precision.couple: a single value where a list is expected"},
+    {"precision:\n  couple:\n    - W\n    - A\n  W: [8, 4]\n  A: [8]\n  I: [8]\n  O: [8]", 7,
+     "precision.couple: W has 2 values and A has 1; lists that go together are of one length"},
     {"precision: [8, 8, 8, 8]", 4, "precision: a list where a mapping is expected"},
     {"precision:", 4, "precision: a single value where a mapping is expected"},
     {"precision: {W: [8], W: [4], A: [8], I: [8], O: [8]}", 4,
@@ -396,10 +406,11 @@ static void test_readme(void)
             continue;
         snprintf(line, sizeof line, "%.*s", (int)strcspn(row + 1, "\n"), row + 1);
         snprintf(text, sizeof text, "| %s%s%s |", key->fallback ? "`" : "",
-                 key->fallback            ? key->fallback
-                 : key->required          ? "required"
-                 : strchr(key->path, '.') ? "by method"
-                                          : "by data set",
+                 key->fallback                 ? key->fallback
+                 : key->required               ? "required"
+                 : key->kind == WAIO_KEY_TEXTS ? "none"
+                 : strchr(key->path, '.')      ? "by method"
+                                               : "by data set",
                  key->fallback ? "`" : "");
         if (key->kind == WAIO_KEY_NUMBERS)
             snprintf(text, sizeof text, "| `[%s]` |", key->fallback);

@@ -137,5 +137,6 @@ const waio_backend waio_backend_cuda = {
     .run = cuda_run,
     .fuses = cuda_fuses,
     .fake_quantize = host_fake_quantize,
+    .squant = waio_cuda_squant_layer,
     .memory = &waio_cuda_memory,
 };

@@ -92,6 +92,13 @@ waio_status waio_cuda_place(void **placed, const void *src, size_t bytes);
 const void *waio_cuda_placed(const waio_space *space, const void *placed);
 void waio_cuda_release(void *placed);
 
+/* ---- squant_cuda.c ---- */
+
+/* waio_backend's squant. */
+waio_status waio_cuda_squant_layer(float *code, const float *weight, const waio_squant_shape *shape,
+                                   const waio_squant_grid *grid, int64_t grid_count,
+                                   waio_squant_stages stages);
+
 /* ---- kernels ---- */
 
 struct waio_kernel {
