@@ -85,6 +85,8 @@ static waio_status check_fit(const waio_session *s)
         return waio_error(
             WAIO_EINPUT, "model %s does not fit data set %s: its input is %s, an image is %s",
             s->model.name, d->name, waio_shape_text(in, want), waio_shape_text(&image, have));
+    if (d->count == 0) /* no_images: nothing is evaluated */
+        return WAIO_OK;
     if (d->label && graph->detector)
         return waio_error(WAIO_EINPUT, "model %s is a detector, data set %s has one label an image",
                           s->model.name, d->name);
@@ -299,7 +301,7 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
     WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);
     WAIO_NEW(st, s->last_prediction, s->arena, (size_t)s->dataset->count);
-    if (s->model.graph->detector) {
+    if (s->model.graph->detector && s->dataset->count > 0) {
         WAIO_TRY(st, waio_detecting_create(&s->detecting, s->model.graph, s->dataset,
                                            s->options.threads, s->arena));
         WAIO_NEW(st, s->float_found, s->arena, (size_t)s->dataset->count);

@@ -26,7 +26,7 @@ expect 0 "6 rows in pets.csv: 6 ok" "$WAIO" run pets.yaml --out pets.csv
 grep -q "data=shapes_pets .*resize=pil-bicubic/crop " list.txt || fail "no pipeline in the configuration"
 sed 's/^resize.*/resize: nearest/' pets.yaml >wrong.yaml
 expect 2 "wrong.yaml:5: resize: resize \"nearest\" is unknown" "$WAIO" list wrong.yaml
-expect 2 "it is for detection" "$WAIO" eval model=shapes_resnet8 data=shapes_voc
+expect 2 "nothing says how boxes come" "$WAIO" eval model=shapes_resnet8 data=shapes_voc
 expect 2 "there are: test trainval train all" "$WAIO" eval model=shapes_resnet8 data=shapes_pets split=val
 
 # The same pixels with and without a cache; a damaged one is noticed.
