@@ -22,6 +22,14 @@ typedef struct waio_kernel waio_kernel;
  */
 typedef struct waio_space waio_space;
 
+/* A float layer with weights that computes on integers: its input's numbers lie on a grid of at
+ * most 8 bits, its weights are int8 codes. A result is (float)sum * factor + bias, `sum` the exact
+ * sum of products of codes; each operation is rounded once. */
+typedef struct waio_on_codes {
+    waio_fq input;       /* the grid; 0 lies on it */
+    const float *factor; /* per output channel: the input's scale times the weight's */
+} waio_on_codes;
+
 typedef struct waio_kernel_args {
     const void *const *input; /* one per node input; of a weighted node, [1] is packed weight */
     float *output;            /* of an integer value: its codes, int8_t and so on */
@@ -32,6 +40,7 @@ typedef struct waio_kernel_args {
     /* With clamp_follows, of kernels that `fuses` says it of: the quantizer, to be applied. */
     const waio_fq *quantizer;
     int rounding;
+    const waio_on_codes *on_codes; /* not NULL: input[1] was made by pack_codes */
 } waio_kernel_args;
 
 /* What a space holds, in bytes. */
@@ -95,6 +104,12 @@ typedef struct waio_backend {
     waio_status (*run)(const waio_kernel *kernel, const waio_kernel_args *args);
     /* Whether `kernel`, of floats, can apply a quantizer to its result; NULL: none can. */
     bool (*fuses)(const waio_kernel *kernel);
+
+    /* Whether `kernel`, of floats, runs faster on codes, for every configuration; NULL: none does.
+     * `pack_codes` is then `pack` for codes of -128..127. */
+    bool (*takes_codes)(const waio_kernel *kernel);
+    waio_status (*pack_codes)(const waio_kernel *kernel, void **packed, size_t *bytes,
+                              const int8_t *code);
 
     /* dst[i] = fake-quantized src[i] for `count` numbers of the host; src may be dst. */
     void (*fake_quantize)(float *dst, const float *src, size_t count, waio_fq fq, int rounding);

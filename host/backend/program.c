@@ -182,6 +182,8 @@ static waio_status run_node(const waio_program *program, const waio_binding *bin
         .scratch = mirror ? mirror->memory->scratch(mirror->space) : workspace->scratch,
         .space = mirror ? mirror->space : NULL,
         .clamp_follows = quant->enabled && !quant->half};
+    if (binding->on_codes && binding->on_codes[n].factor)
+        args.on_codes = &binding->on_codes[n];
     if (args.clamp_follows && s->backend->fuses && s->backend->fuses(s->kernel)) {
         args.quantizer = &quant->fq;
         args.rounding = quant->rounding;
@@ -298,6 +300,19 @@ waio_status waio_program_pack(const waio_program *program, int node, void **pack
                               const void *weight)
 {
     return program->step[node].backend->pack(program->step[node].kernel, packed, bytes, weight);
+}
+
+bool waio_program_takes_codes(const waio_program *program, int node)
+{
+    const waio_step *s = &program->step[node];
+    return s->backend->takes_codes && s->backend->takes_codes(s->kernel);
+}
+
+waio_status waio_program_pack_codes(const waio_program *program, int node, void **packed,
+                                    size_t *bytes, const int8_t *code)
+{
+    const waio_step *s = &program->step[node];
+    return s->backend->pack_codes(s->kernel, packed, bytes, code);
 }
 
 void waio_program_release(const waio_program *program, int node, void *packed)

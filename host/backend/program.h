@@ -24,6 +24,7 @@ typedef struct waio_binding {
     const void **constant; /* per value: packed weight, bias or constant operand */
     void **placed; /* the operands once more where the backend's kernels read them: binding.h */
     const waio_value_quant *quant; /* per value: quantizer behind the node that computes it */
+    const waio_on_codes *on_codes; /* per node; no `factor`: the node runs on floats. NULL: all */
     /* A float prefix ends before node `boundary`: there the values listed are quantized, so that
      * float readers see them float and quantized readers quantized. No values: no boundary. */
     int boundary;
@@ -88,6 +89,10 @@ bool waio_value_crosses(const waio_program *program, int id, int node);
 /* Packs a weighted node's weight for its kernel; freed with waio_program_release. */
 waio_status waio_program_pack(const waio_program *program, int node, void **packed, size_t *bytes,
                               const void *weight);
+/* The same on codes, for nodes that waio_program_takes_codes says so of. */
+bool waio_program_takes_codes(const waio_program *program, int node);
+waio_status waio_program_pack_codes(const waio_program *program, int node, void **packed,
+                                    size_t *bytes, const int8_t *code);
 void waio_program_release(const waio_program *program, int node, void *packed);
 
 int64_t waio_program_batch(const waio_program *program);

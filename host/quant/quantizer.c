@@ -8,8 +8,10 @@
 
 /* One layer's weights at one bit width. */
 typedef struct bank_entry {
-    void *packed;
-    size_t bytes;
+    void *packed, *packed_codes; /* for floats, for codes; either may be NULL */
+    size_t bytes;                /* of both */
+    bool no_codes;     /* values are not code times scale, or codes have more than 8 bits */
+    int64_t magnitude; /* the largest sum |code| of a channel */
     waio_weight_scales scales;
     float *bias;       /* that goes with the weights; NULL: the layer has none */
     waio_arena *arena; /* of the scales and the bias */
@@ -98,9 +100,12 @@ void waio_quantizer_set_means(waio_quantizer *q, const float *const *mean)
 static void drop(waio_quantizer *q, bank_entry *entry)
 {
     q->bank_bytes -= entry->bytes;
+    int n = (int)((entry - q->bank) / (WAIO_FLOAT + 1));
+
     if (entry->packed)
-        waio_program_release(q->program, (int)((entry - q->bank) / (WAIO_FLOAT + 1)),
-                             entry->packed);
+        waio_program_release(q->program, n, entry->packed);
+    if (entry->packed_codes)
+        waio_program_release(q->program, n, entry->packed_codes);
     waio_arena_free(entry->arena);
     *entry = (bank_entry){0};
 }
@@ -312,7 +317,7 @@ static void make_room(waio_quantizer *q)
 {
     int entries = q->graph->node_count * (WAIO_FLOAT + 1);
     for (int i = 0; i < entries && q->bank_bytes > q->keep_bytes; i++)
-        if (q->bank[i].packed && q->bank[i].users == 0)
+        if (q->bank[i].bytes && q->bank[i].users == 0)
             drop(q, &q->bank[i]);
 }
 
@@ -353,28 +358,99 @@ void waio_quantizer_bias(const waio_quantizer *q, int n, const float *values, fl
     }
 }
 
-static waio_status fill_entry(waio_quantizer *q, bank_entry *entry, int n, int bits)
+/* The codes of a layer's values; `no_codes` where there are none of 8 bits. */
+static void find_codes(bank_entry *entry, int8_t *code, const float *values, int64_t count,
+                       int64_t channels)
+{
+    int64_t each = count / channels;
+
+    for (int64_t c = 0; c < channels; c++) {
+        float scale = entry->scales.scale[entry->scales.count == 1 ? 0 : c];
+        int64_t magnitude = 0;
+        for (int64_t i = c * each; i < (c + 1) * each; i++) {
+            float k = roundf(values[i] / scale);
+            if (!(fabsf(k) <= 127) || k * scale != values[i]) {
+                entry->no_codes = true;
+                return;
+            }
+            code[i] = (int8_t)k;
+            magnitude += abs(code[i]);
+        }
+        entry->magnitude = magnitude > entry->magnitude ? magnitude : entry->magnitude;
+    }
+}
+
+static waio_status pack_codes(waio_quantizer *q, bank_entry *entry, int n, const float *values)
+{
+    waio_status st = WAIO_OK;
+    const waio_shape *shape = &q->graph->value[q->graph->node[n].input[1]].shape;
+    int64_t count = waio_shape_count(shape);
+    int8_t *code = malloc((size_t)count);
+    size_t bytes = 0;
+
+    if (!code)
+        return waio_error(WAIO_ENOMEM, "out of memory");
+    find_codes(entry, code, values, count, shape->dim[0]);
+    if (entry->no_codes)
+        goto done;
+    WAIO_TRY(st, waio_program_pack_codes(q->program, n, &entry->packed_codes, &bytes, code));
+    entry->bytes += bytes;
+    q->bank_bytes += bytes;
+done:
+    free(code);
+    return st;
+}
+
+static waio_status pack_floats(waio_quantizer *q, bank_entry *entry, int n, const float *values)
+{
+    waio_status st = WAIO_OK;
+    size_t bytes = 0;
+
+    WAIO_TRY(st, waio_program_pack(q->program, n, &entry->packed, &bytes, values));
+    entry->bytes += bytes;
+    q->bank_bytes += bytes;
+done:
+    return st;
+}
+
+static bool codes_fit(const bank_entry *entry, const waio_value_quant *input)
+{
+    int64_t most = (int64_t)fmaxf(-input->fq.lo, input->fq.hi);
+    return entry->packed_codes && entry->magnitude * most <= INT32_MAX;
+}
+
+/* Has the layer's weights packed: as codes, if an input on the grid `input` (NULL: it is not of at
+ * most 8 bits) and the weights allow it; else as floats. */
+static waio_status fill_entry(waio_quantizer *q, bank_entry *entry, int n, int bits,
+                              const waio_value_quant *input)
 {
     waio_status st = WAIO_OK;
     float *values = NULL;
+    bool fresh = !entry->arena;
+    bool want = input && bits <= 8 && !entry->no_codes && waio_program_takes_codes(q->program, n);
 
-    if (entry->packed)
+    if (want ? entry->packed_codes && (codes_fit(entry, input) || entry->packed)
+             : entry->packed != NULL)
         return WAIO_OK;
-    make_room(q);
-    entry->arena = waio_arena_new();
+    if (fresh) {
+        make_room(q);
+        entry->arena = waio_arena_new();
+    }
     if (!entry->arena)
         return WAIO_ENOMEM;
     WAIO_TRY(st, waio_quantizer_weight_values(q, n, bits, &values, &entry->scales, entry->arena));
-    if (q->graph->node[n].input_count == 3) {
+    if (fresh && q->graph->node[n].input_count == 3) {
         int64_t channels = q->graph->value[q->graph->node[n].input[2]].shape.dim[0];
         WAIO_NEW(st, entry->bias, entry->arena, (size_t)channels);
         waio_quantizer_bias(q, n, values, entry->bias);
     }
-    WAIO_TRY(st, waio_program_pack(q->program, n, &entry->packed, &entry->bytes, values));
-    q->bank_bytes += entry->bytes;
+    if (want && !entry->packed_codes)
+        WAIO_TRY(st, pack_codes(q, entry, n, values));
+    if (!entry->packed && !(want && codes_fit(entry, input)))
+        WAIO_TRY(st, pack_floats(q, entry, n, values));
 done:
     free(values);
-    if (st != WAIO_OK)
+    if (st != WAIO_OK && fresh)
         drop(q, entry);
     return st;
 }
@@ -411,10 +487,21 @@ static waio_status bind_weighted(waio_quantizer *q, const waio_quant_request *re
     bank_entry *entry = entry_of(q, n, bits);
     float *bias = NULL;
 
-    WAIO_TRY(st, fill_entry(q, entry, n, bits));
+    waio_value_quant input = value_quant(q, node->input[0], input_bits);
+    bool on_grid = waio_bits_quantized(input_bits) && input_bits <= 8;
+    WAIO_TRY(st, fill_entry(q, entry, n, bits, on_grid ? &input : NULL));
     entry->users++;
     owner->used[owner->used_count++] = entry;
     constant[node->input[1]] = entry->packed;
+    if (on_grid && codes_fit(entry, &input)) {
+        int64_t channels = q->graph->value[node->input[1]].shape.dim[0];
+        float *factor = NULL;
+        WAIO_NEW(st, factor, owner->arena, (size_t)channels);
+        for (int64_t c = 0; c < channels; c++)
+            factor[c] = input.fq.scale * entry->scales.scale[entry->scales.count == 1 ? 0 : c];
+        ((waio_on_codes *)out->binding.on_codes)[n] = (waio_on_codes){input.fq, factor};
+        constant[node->input[1]] = entry->packed_codes;
+    }
     if (node->input_count < 3 || (!q->mean && !waio_bits_quantized(bits)))
         goto done;
     int64_t count = q->graph->value[node->input[2]].shape.dim[0];
@@ -528,6 +615,9 @@ waio_status waio_quantizer_bind(waio_quantizer *q, const waio_quant_request *req
     WAIO_TRY(st, waio_quantizer_check(q, request));
     WAIO_NEW(st, constant, arena, (size_t)q->graph->value_count);
     out->binding.constant = constant;
+    waio_on_codes *on_codes = NULL;
+    WAIO_NEW(st, on_codes, arena, (size_t)q->graph->node_count);
+    out->binding.on_codes = on_codes;
     WAIO_TRY(st, bind_values(q, request, out, arena));
     for (int n = 0; n < q->graph->node_count; n++)
         WAIO_TRY(st, waio_op_weighted(q->graph->node[n].op)

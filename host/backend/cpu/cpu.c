@@ -58,6 +58,7 @@ static void cpu_destroy(waio_kernel *kernel)
     if (kernel) {
         waio_dnnl_state_destroy(kernel->dnnl);
         waio_int_conv_free(kernel->int_conv);
+        waio_int_conv_free(kernel->on_codes);
         waio_int_op_free(kernel->int_op);
     }
     free(kernel);
@@ -78,8 +79,10 @@ static waio_status cpu_create(waio_kernel **kernel, const waio_graph *graph, con
     k->out = waio_batched_shape(graph, node->output, batch);
     if (waio_refq_wanted(graph, node))
         WAIO_TRY(st, waio_int_create(k, graph, batch));
-    else if (waio_op_weighted(node->op))
+    else if (waio_op_weighted(node->op)) {
         WAIO_TRY(st, waio_dnnl_state_create(&k->dnnl, k));
+        WAIO_TRY(st, waio_int_create_on_codes(k, graph, batch));
+    }
     if (!k->loop)
         k->loop = k->dnnl ? waio_dnnl_run : loop_of(graph, node, &reason);
     *kernel = k;
@@ -97,7 +100,9 @@ static size_t cpu_scratch_bytes(const waio_kernel *kernel)
         return waio_int_op_scratch_bytes(kernel);
     if (kernel->node->op == WAIO_OP_BATCH_NORM) /* a factor a channel */
         return (size_t)kernel->out.dim[kernel->out.rank - 1] * sizeof(float);
-    return kernel->dnnl ? waio_dnnl_scratch_bytes(kernel->dnnl) : 0;
+    size_t codes = kernel->on_codes ? waio_int_conv_scratch_bytes(kernel->on_codes) : 0;
+    size_t floats = kernel->dnnl ? waio_dnnl_scratch_bytes(kernel->dnnl) : 0;
+    return codes > floats ? codes : floats;
 }
 
 static waio_status cpu_pack(const waio_kernel *kernel, void **packed, size_t *bytes,
@@ -109,7 +114,23 @@ static waio_status cpu_pack(const waio_kernel *kernel, void **packed, size_t *by
 
 static waio_status cpu_run(const waio_kernel *kernel, const waio_kernel_args *args)
 {
-    return kernel->loop(kernel, args);
+    return args->on_codes ? waio_int_conv_run(kernel->on_codes, args) : kernel->loop(kernel, args);
+}
+
+static bool cpu_fuses(const waio_kernel *kernel)
+{
+    return kernel->dnnl != NULL;
+}
+
+static bool cpu_takes_codes(const waio_kernel *kernel)
+{
+    return kernel->on_codes != NULL;
+}
+
+static waio_status cpu_pack_codes(const waio_kernel *kernel, void **packed, size_t *bytes,
+                                  const int8_t *code)
+{
+    return waio_int_conv_pack(kernel->on_codes, packed, bytes, code);
 }
 
 WAIO_SIMD static void fake_quantize_away(float *dst, const float *src, size_t count, waio_fq fq)
@@ -124,7 +145,7 @@ WAIO_SIMD static void fake_quantize_even(float *dst, const float *src, size_t co
         dst[i] = waio_fake_quantize(src[i], fq, WAIO_ROUND_HALF_EVEN);
 }
 
-static void cpu_fake_quantize(float *dst, const float *src, size_t count, waio_fq fq, int rounding)
+void waio_cpu_fake_quantize(float *dst, const float *src, size_t count, waio_fq fq, int rounding)
 {
     if (rounding == WAIO_ROUND_HALF_EVEN)
         fake_quantize_even(dst, src, count, fq);
@@ -141,5 +162,8 @@ const waio_backend waio_backend_cpu = {
     .scratch_bytes = cpu_scratch_bytes,
     .pack = cpu_pack,
     .run = cpu_run,
-    .fake_quantize = cpu_fake_quantize,
+    .fuses = cpu_fuses,
+    .takes_codes = cpu_takes_codes,
+    .pack_codes = cpu_pack_codes,
+    .fake_quantize = waio_cpu_fake_quantize,
 };

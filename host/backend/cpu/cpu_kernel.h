@@ -15,6 +15,7 @@ struct waio_kernel {
     waio_status (*loop)(const waio_kernel *kernel, const waio_kernel_args *args); /* or: */
     waio_dnnl_state *dnnl;
     const waio_graph *graph; /* of integer kernels, with: */
+    waio_int_conv *on_codes; /* of a float conv2d or dense: where it runs on codes */
     waio_int_conv *int_conv; /* conv2d and dense, or: */
     waio_int_op *int_op;
 };
@@ -27,6 +28,8 @@ waio_cpu_loop waio_cpu_pool, waio_cpu_reduce_image, waio_cpu_softmax, waio_cpu_p
 
 /* The integer kernel of a node, WAIO_EUNSUPPORTED if the reference must run it. */
 waio_status waio_int_create(waio_kernel *kernel, const waio_graph *graph, int64_t batch);
+/* Sets on_codes of a float conv2d or dense where that pays and WAIO_CPU_INT8 is not "off". */
+waio_status waio_int_create_on_codes(waio_kernel *kernel, const waio_graph *graph, int64_t batch);
 /* Whether there may be one. */
 bool waio_int_supports(const waio_graph *graph, const waio_node *node, const char **reason);
 
@@ -35,6 +38,8 @@ void waio_cpu_clamp_output(const waio_kernel *kernel, const waio_kernel_args *ar
 
 /* Two-input ops run here if the shapes are equal or one operand has one number per channel. */
 bool waio_cpu_binary_supported(const waio_graph *graph, const waio_node *node);
+
+void waio_cpu_fake_quantize(float *dst, const float *src, size_t count, waio_fq fq, int rounding);
 
 /* conv2d and dense through oneDNN. */
 waio_status waio_dnnl_state_create(waio_dnnl_state **state, const waio_kernel *kernel);

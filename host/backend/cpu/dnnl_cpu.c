@@ -224,6 +224,9 @@ waio_status waio_dnnl_run(const waio_kernel *kernel, const waio_kernel_args *arg
     DNNL_TRY(st, dnnl_primitive_execute(s->primitive, stream, parts, exec));
     DNNL_TRY(st, dnnl_stream_wait(stream));
     waio_cpu_clamp_output(kernel, args);
+    if (args->quantizer)
+        waio_cpu_fake_quantize(args->output, args->output, (size_t)waio_shape_count(&kernel->out),
+                               *args->quantizer, args->rounding);
 done:
     for (int i = 0; i < parts; i++)
         if (exec[i].memory)

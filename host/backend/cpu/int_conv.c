@@ -225,8 +225,19 @@ static void set_types(waio_int_conv *c, const waio_graph *graph, waio_isa isa)
         c->tile = c->depthwise ? waio_tile_depthwise : waio_tile_s16(isa);
 }
 
-waio_status waio_int_conv_create(waio_int_conv **out, const waio_graph *graph,
-                                 const waio_node *node, int64_t batch, waio_isa isa)
+static void set_types_on_codes(waio_int_conv *c, waio_isa isa)
+{
+    c->x_type = c->bias_type = c->requant.type = WAIO_F32;
+    c->w_type = WAIO_S8;
+    c->terms = 1;
+    c->tile = c->depthwise ? NULL : waio_tile_u8s8(isa);
+    c->bytes = c->tile ? 1 : 2;
+    if (!c->tile)
+        c->tile = c->depthwise ? waio_tile_depthwise : waio_tile_s16(isa);
+}
+
+static waio_status create(waio_int_conv **out, const waio_graph *graph, const waio_node *node,
+                          int64_t batch, waio_isa isa, bool on_codes)
 {
     waio_status st = WAIO_OK;
     waio_shape x = waio_batched_shape(graph, node->input[0], batch);
@@ -237,6 +248,7 @@ waio_status waio_int_conv_create(waio_int_conv **out, const waio_graph *graph,
     if (!c)
         WAIO_FAIL(st, WAIO_ENOMEM, "out of memory");
     c->node = node;
+    c->on_codes = on_codes;
     if (node->op == WAIO_OP_CONV2D)
         set_conv(c, &x, w, &y);
     else
@@ -246,20 +258,37 @@ waio_status waio_int_conv_create(waio_int_conv **out, const waio_graph *graph,
     c->depth = c->depthwise ? 1 : c->ic / c->groups;
     c->per_group = c->oc / c->groups;
     c->group_blocks = (int)((c->per_group + WAIO_INT_LANES - 1) / WAIO_INT_LANES);
-    set_types(c, graph, isa);
+    if (on_codes)
+        set_types_on_codes(c, isa);
+    else
+        set_types(c, graph, isa);
     set_strip(c);
     WAIO_TRY(st, set_segments(c));
     if (c->wide)
         WAIO_TRY(st, set_parts(c));
     if (c->depthwise && c->parts > 1)
         WAIO_FAIL(st, WAIO_EUNSUPPORTED, "a depthwise kernel of more than 510 positions");
-    WAIO_TRY(st, set_requant(c, graph, isa));
-    WAIO_TRY(st, waio_int_depthwise_create(&c->by_vectors, c, isa));
+    if (!on_codes) {
+        WAIO_TRY(st, set_requant(c, graph, isa));
+        WAIO_TRY(st, waio_int_depthwise_create(&c->by_vectors, c, isa));
+    }
     *out = c;
     c = NULL;
 done:
     waio_int_conv_free(c);
     return st;
+}
+
+waio_status waio_int_conv_create(waio_int_conv **out, const waio_graph *graph,
+                                 const waio_node *node, int64_t batch, waio_isa isa)
+{
+    return create(out, graph, node, batch, isa, false);
+}
+
+waio_status waio_int_conv_create_on_codes(waio_int_conv **out, const waio_graph *graph,
+                                          const waio_node *node, int64_t batch, waio_isa isa)
+{
+    return create(out, graph, node, batch, isa, true);
 }
 
 void waio_int_conv_free(waio_int_conv *conv)

@@ -36,6 +36,9 @@ typedef struct waio_int_depthwise waio_int_depthwise;
 /* WAIO_EUNSUPPORTED: the reference must run the node (see above). */
 waio_status waio_int_conv_create(waio_int_conv **out, const waio_graph *graph,
                                  const waio_node *node, int64_t batch, waio_isa isa);
+/* A float layer's kernel on codes (backend.h); its weights are packed from int8 codes. */
+waio_status waio_int_conv_create_on_codes(waio_int_conv **out, const waio_graph *graph,
+                                          const waio_node *node, int64_t batch, waio_isa isa);
 void waio_int_conv_free(waio_int_conv *conv);
 size_t waio_int_conv_scratch_bytes(const waio_int_conv *conv);
 waio_status waio_int_conv_pack(const waio_int_conv *conv, void **packed, size_t *bytes,
@@ -64,6 +67,7 @@ struct waio_int_conv {
     int64_t depth, per_group; /* input and output channels of a group */
     int group_blocks;         /* of 16 output channels */
 
+    bool on_codes; /* floats come and go; x_type is F32 */
     bool wide;
     int bytes, terms;    /* of a prepared number; weights of 16 bits have two terms */
     int segments;        /* runs of a pixel's operand */
@@ -109,7 +113,17 @@ typedef struct waio_int_run {
     const waio_kernel_args *args;
     waio_int_scratch scratch;
     int64_t lost;
+    bool nan; /* a float of the input was none */
 } waio_int_run;
+
+/* Kernels on codes (int_on_codes.c): the prepared codes of `count` floats, true if one was NaN; */
+bool waio_int_codes_prepare(const waio_int_conv *conv, const waio_on_codes *on, uint8_t *to,
+                            const float *x, int64_t count);
+/* sums of a block, whose first channel is `channel`, to floats; */
+void waio_int_codes_finish(const waio_int_conv *conv, const waio_kernel_args *args,
+                           const waio_int_rows *rows, int64_t channel);
+/* and NaN where an input of a result was NaN. */
+void waio_int_codes_spread_nan(const waio_int_conv *conv, const waio_kernel_args *args);
 
 /* Sums of a chunk for blocks [block, block + blocks) of `group`, over one part. */
 void waio_int_sum_part(const waio_int_run *run, const waio_int_chunk *chunk, const waio_tile *tile);
@@ -117,8 +131,8 @@ void waio_int_sum_part(const waio_int_run *run, const waio_int_chunk *chunk, con
 void waio_int_wide_chunk(waio_int_run *run, const waio_int_chunk *chunk, int group, int block,
                          int blocks);
 /* Rows of the strip from input row `y` of image `n` on (padding where there is none). */
-void waio_int_prepare_rows(const waio_int_run *run, int64_t n, int64_t y, int64_t rows);
+void waio_int_prepare_rows(waio_int_run *run, int64_t n, int64_t y, int64_t rows);
 /* Pixels [first, first + count) of a flat image. */
-void waio_int_prepare_flat(const waio_int_run *run, int64_t first, int64_t count);
+void waio_int_prepare_flat(waio_int_run *run, int64_t first, int64_t count);
 
 #endif

@@ -1,5 +1,6 @@
 /* Which integer kernel runs a node. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "backend/cpu/int_op.h"
 #include "backend/ref/refq.h"
@@ -136,6 +137,34 @@ waio_status waio_int_create(waio_kernel *kernel, const waio_graph *graph, int64_
         WAIO_TRY(st, waio_int_conv_create(&kernel->int_conv, graph, kernel->node, batch, isa));
     else
         WAIO_TRY(st, create_op(kernel, &w, isa));
+done:
+    return st;
+}
+
+/* Depthwise layers wait for memory, in floats as on codes. Kernels wider than a cell go image by
+ * image here: for up to 3 results each, reading the weights is all the time. */
+static bool codes_pay(const waio_kernel *kernel)
+{
+    const waio_node *node = kernel->node;
+    const waio_shape *w = &kernel->in[1], *y = &kernel->out;
+
+    return node->op == WAIO_OP_DENSE ||
+           (node->conv.groups == 1 &&
+            ((w->dim[1] == 1 && w->dim[2] == 1) || y->dim[1] * y->dim[2] >= 4));
+}
+
+waio_status waio_int_create_on_codes(waio_kernel *kernel, const waio_graph *graph, int64_t batch)
+{
+    waio_status st = WAIO_OK;
+    waio_isa isa = WAIO_ISA_PORTABLE;
+    const char *wish = getenv("WAIO_CPU_INT8");
+
+    if (wish && wish[0] && strcmp(wish, "on") != 0 && strcmp(wish, "off") != 0)
+        WAIO_FAIL(st, WAIO_EUSAGE, "WAIO_CPU_INT8=%s: expected on or off", wish);
+    if (!codes_pay(kernel) || (wish && strcmp(wish, "off") == 0))
+        goto done;
+    WAIO_TRY(st, waio_isa_choose(&isa));
+    WAIO_TRY(st, waio_int_conv_create_on_codes(&kernel->on_codes, graph, kernel->node, batch, isa));
 done:
     return st;
 }

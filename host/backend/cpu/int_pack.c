@@ -64,7 +64,7 @@ waio_status waio_int_conv_pack(const waio_int_conv *c, void **packed, size_t *by
                                const void *weight)
 {
     size_t blocks = (size_t)waio_int_blocks(c), block = waio_int_block_bytes(c);
-    uint32_t offset = c->bytes == 1 ? (uint32_t)(128 + c->x_zero) : 0;
+    uint32_t offset = c->bytes == 1 ? (uint32_t)(c->on_codes ? 1 : 128 + c->x_zero) : 0;
 
     if (c->by_vectors)
         return waio_int_depthwise_pack(c, packed, bytes, weight);

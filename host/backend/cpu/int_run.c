@@ -62,6 +62,11 @@ static void set_init(const waio_int_run *run)
     for (int64_t o = 0; o < c->oc; o++) {
         int64_t at = o / c->per_group * c->group_blocks * WAIO_INT_LANES + o % c->per_group;
         int64_t bias = bias_of(c, run->args, o);
+        if (c->on_codes) { /* x - lo is packed: sum x w = sum (x - lo) w + lo sum w */
+            uint32_t less = (uint32_t) - (int32_t)run->args->on_codes->input.lo;
+            run->scratch.init[at] = (int32_t)(less * (uint32_t)taken[at]);
+            continue;
+        }
         if (c->wide)
             run->scratch.init_64[at] = bias;
         else
@@ -108,9 +113,12 @@ static void narrow_chunk(const waio_int_run *run, const waio_int_chunk *chunk, i
                               .block = at + b,
                               .channels = (int)(left < WAIO_INT_LANES ? left : WAIO_INT_LANES),
                               .y = (char *)run->args->output +
-                                   to * (c->requant.type == WAIO_S8 ? 1 : 2),
+                                   to * (int64_t)waio_type_bytes(c->requant.type),
                               .y_pixel = c->oc};
-        waio_int_requant_rows(&c->requant, &rows);
+        if (c->on_codes)
+            waio_int_codes_finish(c, run->args, &rows, group * c->per_group + first);
+        else
+            waio_int_requant_rows(&c->requant, &rows);
     }
 }
 
@@ -184,6 +192,8 @@ waio_status waio_int_conv_run(const waio_int_conv *conv, const waio_kernel_args 
         run_flat(&run);
     else
         run_images(&run);
+    if (run.nan)
+        waio_int_codes_spread_nan(conv, args);
     if (run.lost)
         return waio_error(WAIO_EUNSUPPORTED,
                           "node \"%s\" (%s): a sum of %" PRId64

@@ -17,11 +17,14 @@ WAIO_SIMD static void to_s16(int16_t *to, const int8_t *x, int64_t count, int32_
 }
 
 /* `count` numbers of the input from number `at` on. */
-static void prepare(const waio_int_run *run, uint8_t *to, int64_t at, int64_t count)
+static void prepare(waio_int_run *run, uint8_t *to, int64_t at, int64_t count)
 {
     const waio_int_conv *c = run->conv;
 
-    if (c->bytes == 1)
+    if (c->on_codes)
+        run->nan |= waio_int_codes_prepare(c, run->args->on_codes, to,
+                                           (const float *)run->args->input[0] + at, count);
+    else if (c->bytes == 1)
         to_u8(to, (const int8_t *)run->args->input[0] + at, count);
     else if (c->x_type == WAIO_S8)
         to_s16((int16_t *)(void *)to, (const int8_t *)run->args->input[0] + at, count, c->x_zero);
@@ -29,12 +32,15 @@ static void prepare(const waio_int_run *run, uint8_t *to, int64_t at, int64_t co
         memcpy(to, (const int16_t *)run->args->input[0] + at, (size_t)count * 2);
 }
 
-static void fill(const waio_int_conv *c, uint8_t *to, int64_t pixels)
+static void fill(const waio_int_run *run, uint8_t *to, int64_t pixels)
 {
-    memset(to, c->bytes == 1 ? c->x_zero + 128 : 0, (size_t)(pixels * c->ic * c->bytes));
+    const waio_int_conv *c = run->conv;
+    int zero = c->on_codes ? -(int)run->args->on_codes->input.lo : c->x_zero + 128;
+
+    memset(to, c->bytes == 1 ? zero : 0, (size_t)(pixels * c->ic * c->bytes));
 }
 
-void waio_int_prepare_rows(const waio_int_run *run, int64_t n, int64_t y, int64_t rows)
+void waio_int_prepare_rows(waio_int_run *run, int64_t n, int64_t y, int64_t rows)
 {
     const waio_int_conv *c = run->conv;
     int64_t left = c->pad[1] < c->strip_width ? c->pad[1] : c->strip_width;
@@ -44,16 +50,16 @@ void waio_int_prepare_rows(const waio_int_run *run, int64_t n, int64_t y, int64_
     for (int64_t r = 0; r < rows; r++, y++) {
         uint8_t *to = run->scratch.strip + r * c->row_bytes;
         if (y < 0 || y >= c->ih) {
-            fill(c, to, c->strip_width);
+            fill(run, to, c->strip_width);
             continue;
         }
-        fill(c, to, left);
+        fill(run, to, left);
         prepare(run, to + left * pixel, (n * c->ih + y) * c->iw * c->ic, real * c->ic);
-        fill(c, to + (left + real) * pixel, c->strip_width - left - real);
+        fill(run, to + (left + real) * pixel, c->strip_width - left - real);
     }
 }
 
-void waio_int_prepare_flat(const waio_int_run *run, int64_t first, int64_t count)
+void waio_int_prepare_flat(waio_int_run *run, int64_t first, int64_t count)
 {
     const waio_int_conv *c = run->conv;
     prepare(run, run->scratch.strip, first * c->ic, count * c->ic);
