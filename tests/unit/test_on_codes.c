@@ -194,6 +194,7 @@ int main(void)
 {
     int taken = 0;
 
+    setenv("WAIO_CPU_INT8", "on", 1);
     net_rng.state = 7;
     for (int i = 0; i < CASES; i++)
         check_layer(i, &taken);

@@ -28,7 +28,8 @@ waio_cpu_loop waio_cpu_pool, waio_cpu_reduce_image, waio_cpu_softmax, waio_cpu_p
 
 /* The integer kernel of a node, WAIO_EUNSUPPORTED if the reference must run it. */
 waio_status waio_int_create(waio_kernel *kernel, const waio_graph *graph, int64_t batch);
-/* Sets on_codes of a float conv2d or dense where that pays and WAIO_CPU_INT8 is not "off". */
+/* Sets on_codes of a float conv2d or dense where that pays. The environment variable WAIO_CPU_INT8
+ * says "off", or "on" for plain C as well, which is slower there. */
 waio_status waio_int_create_on_codes(waio_kernel *kernel, const waio_graph *graph, int64_t batch);
 /* Whether there may be one. */
 bool waio_int_supports(const waio_graph *graph, const waio_node *node, const char **reason);
