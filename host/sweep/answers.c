@@ -119,6 +119,7 @@ static waio_status score_boxes(waio_outcome *out, const waio_session *s,
     waio_status st =
         waio_detecting_score(&score, &s->detecting, s->dataset, answers->found, &metric);
 
+    out->lost = out->gained = -1;
     out->constant = true;
     for (int64_t i = 0; i < s->dataset->count; i++) {
         out->nan_images += answers->found[i].nan;
@@ -136,6 +137,10 @@ static void score_classes(waio_outcome *out, const waio_session *s, const int32_
         out->nan_images += prediction[i] < 0;
         out->correct += prediction[i] == s->dataset->label[i];
         out->constant = out->constant && prediction[i] == prediction[0];
+        bool right = prediction[i] == s->dataset->label[i];
+        bool float_right = s->float_prediction[i] == s->dataset->label[i];
+        out->lost += float_right && !right;
+        out->gained += right && !float_right;
     }
     double p = (double)out->correct / (double)out->images;
     out->value = 100.0 * (double)out->correct / (double)out->images;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "result/provenance.h"
+#include "sweep/mcnemar.h"
 #include "util/clock.h"
 #include "util/file.h"
 
@@ -149,6 +150,9 @@ waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_ses
     row->col_fallback_ops = o->fallbacks;
     if (row->col_float_bytes > 0) {
         row->col_agree_pct = percent(o->agree, o->images);
+        row->col_lost = o->lost;
+        row->col_gained = o->gained;
+        row->col_mcnemar_p = o->lost >= 0 ? waio_mcnemar(o->lost, o->gained) : NAN;
         row->col_compression_pct = (1 - (double)o->size_bytes / (double)row->col_float_bytes) * 100;
     }
     row->col_images_per_s = (double)o->images / o->seconds;

@@ -69,6 +69,8 @@ typedef struct waio_outcome {
     double value, deviation; /* the metric and its standard error, in percent; NaN: there is none */
     int64_t agree;      /* images with the float network's prediction; of a detector: on which it
                          * sees the same (waio_found_same) */
+    int64_t lost, gained; /* images that only the float network, only this one has right; -1: of a
+                           * detector */
     int64_t nan_images; /* images with a NaN among their scores */
     bool constant;  /* every image got the same class; of a detector: nothing was found at all */
     double seconds; /* of the whole pass */

@@ -73,7 +73,7 @@ static void predict_alone(const waio_session *s, const waio_quant_request *r, in
 static void check_outcome(const waio_session *s, const waio_quant_request *r,
                           const waio_outcome *got, const char *what)
 {
-    int prediction[IMAGES], correct = 0, agree = 0, nan = 0, first = 0;
+    int prediction[IMAGES], correct = 0, agree = 0, nan = 0, first = 0, lost = 0, gained = 0;
 
     predict_alone(s, r, prediction);
     for (int i = 0; i < IMAGES; i++) {
@@ -81,7 +81,12 @@ static void check_outcome(const waio_session *s, const waio_quant_request *r,
         agree += prediction[i] == s->float_prediction[i];
         nan += prediction[i] < 0;
         first += prediction[i] == prediction[0];
+        int label = s->dataset->label[i], real = s->float_prediction[i];
+        lost += real == label && prediction[i] != label;
+        gained += real != label && prediction[i] == label;
     }
+    CHECK(got->lost == lost && got->gained == gained, "%s: lost %lld, gained %lld, by hand %d, %d",
+          what, (long long)got->lost, (long long)got->gained, lost, gained);
     CHECK(got->images == IMAGES && got->correct == correct && got->agree == agree &&
               got->nan_images == nan && got->constant == (first == IMAGES),
           "%s, w=%d a=%d i=%d o=%d first_n=%d: %lld right, %lld agree, by hand %d, %d", what,
