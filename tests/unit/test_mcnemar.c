@@ -48,8 +48,7 @@ static void known_values(void)
     /* Here the normal distribution is exact to 7 digits: 2 Phi(-(d - 1) / sqrt n). */
     double z = (2000000.0 - 1) / sqrt(1e12);
     p = waio_mcnemar(499999000000, 500001000000);
-    CHECK(fabs(p / erfc(z / sqrt(2)) - 1) < 1e-6, "large: %.9g, normal %.9g", p,
-          erfc(z / sqrt(2)));
+    CHECK(fabs(p / erfc(z / sqrt(2)) - 1) < 1e-6, "large: %.9g, normal %.9g", p, erfc(z / sqrt(2)));
 }
 
 /* All sums of 53 bits are exact. */
