@@ -144,7 +144,7 @@ static waio_status keep_for_outcome(waio_kept_answers **out, const waio_session 
         return WAIO_ENOMEM;
     WAIO_NEW(st, kept, arena, 1);
     kept->arena = arena;
-    kept->images = s->dataset->count;
+    kept->images = detects(s) ? s->dataset->count : 0;
     WAIO_TRY(st, waio_answers_make(&kept->answers, s, arena));
     memcpy(kept->answers.prediction, answers->prediction, count * sizeof *answers->prediction);
     if (answers->margin)

@@ -61,7 +61,7 @@ typedef struct waio_answers {
 typedef struct waio_kept_answers {
     waio_arena *arena;
     waio_answers answers;
-    int64_t images;
+    int64_t images; /* that `found` has lists of */
 } waio_kept_answers;
 
 /* Room for all images, in `arena`; what is found is freed by waio_answers_free. */
