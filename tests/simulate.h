@@ -21,6 +21,7 @@ typedef struct simulation {
     waio_scheme scheme;
     waio_precision bits;
     int boundary;          /* nodes before it run in float */
+    const bool *real;      /* per node: it runs in float too; NULL: none */
     float **plain, **grid; /* per value: numbers for float readers and for quantized ones */
 } simulation;
 
@@ -122,14 +123,34 @@ static inline void sim_roles(simulation *s)
     }
 }
 
+static inline bool sim_in_float(const simulation *s, int n)
+{
+    return n < s->boundary || (s->real && s->real[n]);
+}
+
+/* Whether a quantized node computes or reads the value. */
+static inline bool sim_touched(const simulation *s, int id)
+{
+    for (int n = 0; n < s->graph->node_count; n++) {
+        bool touches = s->graph->node[n].output == id;
+        for (int i = 0; i < s->graph->node[n].input_count; i++)
+            touches = touches || s->graph->node[n].input[i] == id;
+        if (touches && !sim_in_float(s, n))
+            return true;
+    }
+    return false;
+}
+
 static inline int sim_value_bits(const simulation *s, int id)
 {
+    if (s->real && !sim_touched(s, id))
+        return WAIO_FLOAT;
     return s->tail[id] ? s->bits.o : s->body[id] ? s->bits.a : s->bits.i;
 }
 
 static inline int sim_weight_bits(const simulation *s, int n)
 {
-    if (n < s->boundary)
+    if (sim_in_float(s, n))
         return WAIO_FLOAT;
     return n == s->first ? s->bits.i : n == s->last ? s->bits.o : s->bits.w;
 }
@@ -273,7 +294,7 @@ static inline void sim_constants(const simulation *s, int n, const float **x)
         if (node->input_count == 3 && in_bits <= WAIO_MAX_BITS)
             x[2] = sim_bias(s, &value[node->input[2]], &in, scale);
     }
-    for (int i = 0; !layer && n >= s->boundary && i < node->input_count; i++) {
+    for (int i = 0; !layer && !sim_in_float(s, n) && i < node->input_count; i++) {
         int id = node->input[i];
         if (value[id].data) /* an operand has the bits of the op's output */
             x[i] = sim_put_all(s, x[i], sim_count(s, id),
@@ -331,8 +352,10 @@ static inline void sim_run(simulation *s, const waio_quant_request *request, con
 
     s->bits = request->bits;
     s->boundary = sim_boundary(s->graph, request->first_n);
+    s->real = request->real;
     s->plain[input] = sim_put_all(s, image, count, (sim_grid){.bits = WAIO_FLOAT});
-    s->grid[input] = sim_put_all(s, image, count, sim_value_grid(s, input, request->bits.i));
+    s->grid[input] =
+        sim_put_all(s, image, count, sim_value_grid(s, input, sim_value_bits(s, input)));
     for (int n = 0; n < s->graph->node_count; n++)
         sim_node(s, n);
 }

@@ -42,7 +42,8 @@ static bool runs_on_codes(const waio_lowering *l, int n)
     const waio_node *node = &l->from->node[n];
     int bits = waio_lower_bits(l, node->output);
 
-    if (n < l->boundary || !waio_bits_quantized(bits) || !inputs_have_codes(l, node))
+    if (waio_quantizer_in_float(l->quantizer, l->request, n) || !waio_bits_quantized(bits) ||
+        !inputs_have_codes(l, node))
         return false;
     switch (node->op) {
     case WAIO_OP_CONV2D:

@@ -131,6 +131,9 @@ static waio_status prepare_kept(pass *p, const waio_quant_request *request, bool
     int64_t held = waio_session_held_bytes(s);
 
     p->mode = KEEP_NOTHING;
+    for (int n = 0; request->real && n <= s->roles.first_weighted; n++)
+        if (request->real[n]) /* what is kept is told apart by I and first_n alone */
+            return WAIO_OK;
     if (!keep_first || s->roles.first_weighted == s->roles.last_weighted)
         return WAIO_OK;
     if (s->first_bits == bits) {

@@ -106,7 +106,7 @@ static void check_configuration(const network *n, waio_quantizer *q, simulation 
 
     CHECK_OK(waio_quantizer_bind(q, r, &binding));
     sim_run(sim, r, n->image);
-    int bits = sim->boundary > 0 ? WAIO_FLOAT : r->bits.i;
+    int bits = sim->boundary > 0 ? WAIO_FLOAT : sim_value_bits(sim, n->graph->input);
     CHECK(binding.input_bits == bits, "input of %d bits, expected %d", binding.input_bits, bits);
     fill_input(n, &binding, x);
     run(n, &binding.binding, x, &(waio_observer_hook){compare, &c});
@@ -143,6 +143,10 @@ static void random_network(uint64_t seed)
                                    .rounding = WAIO_ROUND_HALF_AWAY};
         waio_quant_request r = {{random_bits(), random_bits(), random_bits(), random_bits()},
                                 k % 2 ? net_pick(layers + 2) : 0};
+        bool *real = waio_arena_array(arena, (size_t)n.graph->node_count, sizeof *real);
+        for (int i = 0, often = 1 + net_pick(4); i < n.graph->node_count; i++)
+            real[i] = net_pick(4) < often;
+        r.real = k % 4 < 2 ? real : NULL;
         CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &sim.scheme, 1 << 20));
         check_configuration(&n, q, &sim, &r, seed);
         waio_quantizer_free(q);
