@@ -3,13 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sweep/suspects.h"
+
 static waio_status count_rows(int64_t *rows, int64_t *passes, const waio_suite *s)
 {
     int64_t pairs = (int64_t)s->models.count * s->datasets.count;
-    int64_t prefixes = pairs * s->first_n.count * s->I.count * s->W.count * s->A.count;
+    int64_t prefixes =
+        pairs * s->suspects.count * s->first_n.count * s->I.count * s->W.count * s->A.count;
 
     *rows = prefixes * s->O.count + pairs; /* of method file: the pairs alone */
-    *passes = prefixes + pairs;
+    *passes = *rows;
     if (prefixes > WAIO_PLAN_MAX_ROWS || *rows > WAIO_PLAN_MAX_ROWS)
         return waio_error(WAIO_EUSAGE, "%s: the suite has more than %d rows", s->path,
                           WAIO_PLAN_MAX_ROWS);
@@ -35,6 +38,11 @@ static waio_status add_pass(waio_plan *plan, waio_config config, const waio_int_
     *pass = (waio_plan_pass){.first = plan->row_count, .pair = pair};
     for (int o = 0; o < O->count; o++) {
         config.bits.o = O->item[o];
+        if (plan->row_count > pass->first && waio_suspects_auto(config.suspects)) {
+            pass->count = 1; /* with O the suspects may change, and with them the prefix */
+            pass = &plan->pass[++plan->pass_count];
+            *pass = (waio_plan_pass){.first = plan->row_count, .pair = pair};
+        }
         if (!waio_config_is_float(&config))
             WAIO_TRY(st, add_row(plan, &config, arena));
     }
@@ -56,7 +64,7 @@ static waio_status add_pair(waio_plan *plan, const waio_suite *s, waio_config co
                             waio_arena *arena)
 {
     waio_status st = WAIO_OK;
-    int prefixes = s->first_n.count * s->I.count * s->W.count * s->A.count;
+    int prefixes = s->suspects.count * s->first_n.count * s->I.count * s->W.count * s->A.count;
 
     if (waio_config_is_file(&config)) { /* no float network to compare with */
         plan->pass[plan->pass_count++] =
@@ -71,7 +79,9 @@ static waio_status add_pair(waio_plan *plan, const waio_suite *s, waio_config co
         config.bits.w = s->W.item[rest % s->W.count];
         rest /= s->W.count;
         config.bits.i = s->I.item[rest % s->I.count];
-        config.first_n = s->first_n.item[rest / s->I.count];
+        rest /= s->I.count;
+        config.first_n = s->first_n.item[rest % s->first_n.count];
+        config.suspects = s->suspects.item[rest / s->first_n.count];
         WAIO_TRY(st, add_pass(plan, config, &s->O, pair, arena));
     }
 done:

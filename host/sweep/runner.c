@@ -270,7 +270,8 @@ static waio_status run_rows(runner *r, waio_session *session, const int *index, 
     waio_pass_progress progress = {update_progress, r};
 
     for (int k = 0; k < count; k++)
-        request[k] = waio_config_request(&r->plan.row[index[k]].config);
+        WAIO_TRY(
+            st, waio_config_resolve(&request[k], &r->plan.row[index[k]].config, session, r->arena));
     r->state.config = r->plan.row[index[0]].text;
     r->pass_rows = count;
     r->pass_started = waio_clock();
@@ -599,7 +600,7 @@ waio_status waio_eval_config(waio_row *row, const waio_config *config, const wai
     waio_status st = WAIO_OK;
     waio_session *session = NULL;
     waio_session_options options;
-    waio_quant_request request = waio_config_request(config);
+    waio_quant_request request;
     waio_outcome outcome = {0};
 
     if (verify && waio_config_is_file(config))
@@ -617,6 +618,8 @@ waio_status waio_eval_config(waio_row *row, const waio_config *config, const wai
     row->col_resize = waio_arena_strdup(arena, row->col_resize);
     if (!row->col_model_sha256 || !row->col_data_sha256 || !row->col_resize)
         st = WAIO_ENOMEM;
+    if (st == WAIO_OK && verify)
+        WAIO_TRY(st, waio_config_resolve(&request, config, session, arena));
     if (st == WAIO_OK && verify)
         WAIO_TRY(st, waio_session_verify(session, &request, verified_tensors));
 done:

@@ -3,7 +3,15 @@
 #define WAIO_SWEEP_SESSION_INTERNAL_H
 
 #include "sweep/detecting.h"
+#include "sweep/sensitivity.h"
 #include "sweep/session.h"
+
+/* The errors of the layers at one precision; a list. */
+typedef struct waio_layer_errors {
+    struct waio_layer_errors *next;
+    waio_precision bits;
+    waio_layer_error *layer; /* per node */
+} waio_layer_errors;
 
 struct waio_session {
     waio_session_options options;
@@ -25,6 +33,8 @@ struct waio_session {
     bool float_borrowed;                       /* its answers are float_of's */
     waio_detecting detecting;                  /* of a detector; detector NULL: a classifier */
     waio_found_list *float_found, *last_found; /* the same for detectors, per image */
+
+    waio_layer_errors *layer_errors; /* what has been measured: layer_error.c */
 
     /* Outputs of the first layer for all images, of configurations with these bits. */
     float *first_output;
