@@ -12,6 +12,8 @@ static const struct {
     {"list", "list the rows that a suite would give, nothing is run", waio_cmd_list},
     {"eval", "evaluate one configuration from options", waio_cmd_eval},
     {"show", "print a network: a line a layer, parameters, MACs", waio_cmd_show},
+    {"sensitivity", "what quantizing each layer costs, which layers are suspect",
+     waio_cmd_sensitivity},
     {"quantize", "write a quantized network as .tflite or .onnx", waio_cmd_quantize},
     {"diff", "two runs of a network side by side, layer by layer", waio_cmd_diff},
     {"compare", "two results files: which rows moved, for the nightly", waio_cmd_compare},

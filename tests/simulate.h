@@ -21,7 +21,7 @@ typedef struct simulation {
     waio_scheme scheme;
     waio_precision bits;
     int boundary;          /* nodes before it run in float */
-    const bool *in_float;  /* per node: it does too; NULL: none */
+    const bool *real;      /* per node: it runs in float too; NULL: none */
     float **plain, **grid; /* per value: numbers for float readers and for quantized ones */
 } simulation;
 
@@ -123,34 +123,29 @@ static inline void sim_roles(simulation *s)
     }
 }
 
-static inline int sim_role_bits(const simulation *s, int id)
-{
-    return s->tail[id] ? s->bits.o : s->body[id] ? s->bits.a : s->bits.i;
-}
-
 static inline bool sim_in_float(const simulation *s, int n)
 {
-    return n < s->boundary || (s->in_float && s->in_float[n]);
+    return n < s->boundary || (s->real && s->real[n]);
 }
 
-/* Whether everything that makes and reads a value is left in float. */
-static inline bool sim_among_float(const simulation *s, int id)
+/* Whether a quantized node computes or reads the value. */
+static inline bool sim_touched(const simulation *s, int id)
 {
     for (int n = 0; n < s->graph->node_count; n++) {
         bool touches = s->graph->node[n].output == id;
         for (int i = 0; i < s->graph->node[n].input_count; i++)
             touches = touches || s->graph->node[n].input[i] == id;
         if (touches && !sim_in_float(s, n))
-            return false;
+            return true;
     }
-    return true;
+    return false;
 }
 
 static inline int sim_value_bits(const simulation *s, int id)
 {
-    if (s->in_float && sim_among_float(s, id))
+    if (s->real && !sim_touched(s, id))
         return WAIO_FLOAT;
-    return sim_role_bits(s, id);
+    return s->tail[id] ? s->bits.o : s->body[id] ? s->bits.a : s->bits.i;
 }
 
 static inline int sim_weight_bits(const simulation *s, int n)
@@ -303,7 +298,7 @@ static inline void sim_constants(const simulation *s, int n, const float **x)
         int id = node->input[i];
         if (value[id].data) /* an operand has the bits of the op's output */
             x[i] = sim_put_all(s, x[i], sim_count(s, id),
-                               sim_value_grid(s, id, sim_role_bits(s, node->output)));
+                               sim_value_grid(s, id, sim_value_bits(s, node->output)));
     }
 }
 
@@ -356,8 +351,8 @@ static inline void sim_run(simulation *s, const waio_quant_request *request, con
     int64_t count = sim_count(s, input);
 
     s->bits = request->bits;
-    s->in_float = request->in_float;
     s->boundary = sim_boundary(s->graph, request->first_n);
+    s->real = request->real;
     s->plain[input] = sim_put_all(s, image, count, (sim_grid){.bits = WAIO_FLOAT});
     s->grid[input] =
         sim_put_all(s, image, count, sim_value_grid(s, input, sim_value_bits(s, input)));

@@ -83,13 +83,14 @@ static waio_status compare(waio_diff *diff, const diff_args *a, waio_arena *aren
     waio_status st = WAIO_OK;
     waio_diff_side side[2] = {{0}};
     waio_session *session = NULL;
-    waio_quant_request request = waio_config_request(&a->config);
+    waio_quant_request request;
     double tolerance = 0;
 
     WAIO_TRY(st, read_tolerance(&tolerance, a->tolerance));
     WAIO_TRY(st, read_side(&side[0], a->left, a->cli.backend, arena));
     WAIO_TRY(st, read_side(&side[1], a->right, a->cli.backend, arena));
     WAIO_TRY(st, waio_cli_open_session(&session, &a->cli, &a->config));
+    WAIO_TRY(st, waio_config_resolve(&request, &a->config, session, arena));
     WAIO_TRY(st, waio_session_diff(diff, session, &request, waio_config_requant(&a->config), side,
                                    a->images, tolerance, arena));
 done:

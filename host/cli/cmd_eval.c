@@ -54,6 +54,8 @@ int waio_cmd_eval(int argc, char **argv)
     const waio_option table[] = {
         {"verify", WAIO_OPTION_FLAG, &verify, NULL,
          "count the levels of every quantized tensor; fail if one has too many", 0, 0},
+        {"details", WAIO_OPTION_TEXT, &options.details, "DIR",
+         "also results by class and by image, as files there", 0, 0},
         WAIO_CLI_RUN_OPTIONS(cli),
     };
     const waio_command command = {

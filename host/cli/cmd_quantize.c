@@ -18,12 +18,17 @@ static waio_status lower(waio_graph **graph, const quantize_args *q)
 {
     waio_status st = WAIO_OK;
     waio_session *session = NULL;
-    waio_quant_request request = waio_config_request(&q->config);
+    waio_quant_request request;
+    waio_arena *arena = waio_arena_new();
 
+    if (!arena)
+        return WAIO_ENOMEM;
     WAIO_TRY(st, waio_cli_open_session(&session, &q->cli, &q->config));
+    WAIO_TRY(st, waio_config_resolve(&request, &q->config, session, arena));
     WAIO_TRY(st, waio_session_lower(session, graph, &request, waio_config_requant(&q->config)));
 done:
     waio_session_close(session);
+    waio_arena_free(arena);
     return st;
 }
 

@@ -88,6 +88,8 @@ int waio_cmd_run(int argc, char **argv)
         {"retry", WAIO_OPTION_FLAG, &options.retry, NULL, "compute failed rows again", 0, 0},
         {"no-share", WAIO_OPTION_FLAG, &options.no_share, NULL,
          "every row alone from the start: the same rows, slower", 0, 0},
+        {"details", WAIO_OPTION_TEXT, &options.details, "DIR",
+         "also results by class and by image, as files there", 0, 0},
         WAIO_CLI_RUN_OPTIONS(cli),
     };
     const waio_command command = {

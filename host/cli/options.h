@@ -55,6 +55,7 @@ int waio_cmd_run(int argc, char **argv);
 int waio_cmd_list(int argc, char **argv);
 int waio_cmd_eval(int argc, char **argv);
 int waio_cmd_show(int argc, char **argv);
+int waio_cmd_sensitivity(int argc, char **argv);
 int waio_cmd_check(int argc, char **argv);
 int waio_cmd_info(int argc, char **argv);
 int waio_cmd_infer(int argc, char **argv);

@@ -42,7 +42,7 @@ static bool runs_on_codes(const waio_lowering *l, int n)
     const waio_node *node = &l->from->node[n];
     int bits = waio_lower_bits(l, node->output);
 
-    if (waio_quantizer_leaves_float(l->quantizer, l->request, n) || !waio_bits_quantized(bits) ||
+    if (waio_quantizer_in_float(l->quantizer, l->request, n) || !waio_bits_quantized(bits) ||
         !inputs_have_codes(l, node))
         return false;
     switch (node->op) {

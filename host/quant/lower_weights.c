@@ -10,7 +10,7 @@ static const double bias_limit = 70368744177664.0;
 
 static bool is_float_node(const waio_lowering *l, int n)
 {
-    return waio_quantizer_leaves_float(l->quantizer, l->request, n);
+    return waio_quantizer_in_float(l->quantizer, l->request, n);
 }
 
 static void store_code(void *codes, waio_type type, int64_t i, int64_t code)

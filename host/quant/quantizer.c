@@ -133,32 +133,31 @@ int waio_quantizer_boundary(const waio_quantizer *q, const waio_quant_request *r
     return n;
 }
 
+bool waio_quantizer_in_float(const waio_quantizer *q, const waio_quant_request *request, int n)
+{
+    return (request->real && request->real[n]) || n < waio_quantizer_boundary(q, request);
+}
+
 static int role_bits(const waio_precision *bits, waio_role role)
 {
     return role == WAIO_ROLE_I ? bits->i : role == WAIO_ROLE_O ? bits->o : bits->a;
 }
 
-bool waio_quantizer_leaves_float(const waio_quantizer *q, const waio_quant_request *request, int n)
-{
-    return n < waio_quantizer_boundary(q, request) || (request->in_float && request->in_float[n]);
-}
-
 int waio_quantizer_weight_bits(const waio_quantizer *q, const waio_quant_request *request, int n)
 {
-    if (waio_quantizer_leaves_float(q, request, n))
+    if (waio_quantizer_in_float(q, request, n))
         return WAIO_FLOAT;
     if (n == q->roles->first_weighted)
         return request->bits.i;
     return n == q->roles->last_weighted ? request->bits.o : request->bits.w;
 }
 
-/* Whether a node that does not stay float reads value `id`; `boundary` is the request's. */
-static bool read_quantized(const waio_graph *graph, const waio_quant_request *request, int id,
-                           int boundary)
+/* Whether a quantized node, from `boundary` on, reads value `id`. */
+static bool read_from(const waio_graph *graph, const bool *real, int id, int boundary)
 {
     for (int n = boundary; n < graph->node_count; n++)
-        for (int i = 0; i < graph->node[n].input_count; i++)
-            if (graph->node[n].input[i] == id && !(request->in_float && request->in_float[n]))
+        for (int i = 0; i < graph->node[n].input_count && !(real && real[n]); i++)
+            if (graph->node[n].input[i] == id)
                 return true;
     return false;
 }
@@ -167,17 +166,21 @@ int waio_quantizer_value_bits(const waio_quantizer *q, const waio_quant_request 
 {
     int boundary = waio_quantizer_boundary(q, request);
     int producer = waio_graph_producer(q->graph, id);
+    const bool *real = request->real;
+    bool in_prefix = producer < boundary && boundary > 0;
+    bool from_float = real && (producer < 0 || real[producer]); /* the image is no node's */
 
-    bool made_in_float = producer < 0 ? boundary > 0 || request->in_float
-                                      : waio_quantizer_leaves_float(q, request, producer);
-
-    if (made_in_float && !read_quantized(q->graph, request, id, boundary))
+    if ((in_prefix || from_float) && !read_from(q->graph, real, id, boundary))
         return WAIO_FLOAT;
     return role_bits(&request->bits, q->roles->value[id]);
 }
 
 int waio_quantizer_operand_bits(const waio_quantizer *q, const waio_quant_request *request, int id)
 {
+    for (int n = 0; request->real && n < q->graph->node_count; n++)
+        for (int i = 0; request->real[n] && i < q->graph->node[n].input_count; i++)
+            if (q->graph->node[n].input[i] == id) /* an operand has one reader */
+                return WAIO_FLOAT;
     return role_bits(&request->bits, q->roles->value[id]);
 }
 
@@ -481,7 +484,7 @@ static waio_status bind_weighted(waio_quantizer *q, const waio_quant_request *re
     binding_owner *owner = out->owned;
     const waio_node *node = &q->graph->node[n];
     int bits = waio_quantizer_weight_bits(q, request, n);
-    int input_bits = n < out->binding.boundary
+    int input_bits = waio_quantizer_in_float(q, request, n)
                          ? WAIO_FLOAT
                          : waio_quantizer_value_bits(q, request, node->input[0]);
     bank_entry *entry = entry_of(q, n, bits);
@@ -529,7 +532,7 @@ static waio_status bind_operands(waio_quantizer *q, const waio_quant_request *re
         const waio_value *value = &q->graph->value[id];
         int bits = role_bits(&request->bits, q->roles->value[id]);
         float *values = NULL;
-        if (!value->data || bits == WAIO_FLOAT || waio_quantizer_leaves_float(q, request, n))
+        if (!value->data || bits == WAIO_FLOAT || waio_quantizer_in_float(q, request, n))
             continue;
         int64_t count = waio_shape_count(&value->shape);
         waio_value_quant quant = value_quant(q, id, bits);

@@ -34,10 +34,11 @@ void waio_quantizer_free(waio_quantizer *quantizer);
 typedef struct waio_quant_request {
     waio_precision bits;
     int first_n; /* the first so many layers with weights, and all before them, stay float */
-    /* Per node of the graph: it runs in float as well. Its weights and constant operands stay
-     * float, its inputs are what the nodes before it give; its output is quantized, for all who
-     * read it, if a node that is not in float reads it. NULL: no node. */
-    const bool *in_float;
+    /* Per node: it stays float as well, with its weights and constant operands; NULL: none. A value
+     * that only nodes in float read, or nobody, stays float if a node in float computed it; every
+     * other one is quantized, for nodes in float that read it too: they see what a dequantize at
+     * their border gives. (Values of the first_n prefix are seen in float within the prefix.) */
+    const bool *real;
 } waio_quant_request;
 
 typedef struct waio_quant_binding {
@@ -62,10 +63,6 @@ void waio_quant_binding_free(waio_quant_binding *binding);
 waio_status waio_quantizer_verify_weights(waio_quantizer *quantizer,
                                           const waio_quant_request *request, int *tensors);
 
-/* Whether node `n` runs in float as the request says, whatever its bits. */
-bool waio_quantizer_leaves_float(const waio_quantizer *quantizer, const waio_quant_request *request,
-                                 int n);
-
 /* Bits that the weights of node `n` and the activation `id` have in a configuration: 2..16, f16,
  * or 32 where they stay float. */
 int waio_quantizer_weight_bits(const waio_quantizer *quantizer, const waio_quant_request *request,
@@ -83,7 +80,11 @@ const waio_scheme *waio_quantizer_scheme(const waio_quantizer *quantizer);
 /* WAIO_EUSAGE if the request needs ranges and there are none. */
 waio_status waio_quantizer_check(const waio_quantizer *quantizer,
                                  const waio_quant_request *request);
-/* Index of the first node that is quantized; everything before it runs in float. */
+/* Whether node `n` stays float, by first_n or `real`. */
+bool waio_quantizer_in_float(const waio_quantizer *quantizer, const waio_quant_request *request,
+                             int n);
+/* Index of the first node that is quantized; everything before it runs in float (by
+ * first_n). */
 int waio_quantizer_boundary(const waio_quantizer *quantizer, const waio_quant_request *request);
 /* Parameters of a value (or of a constant operand) at `bits` bits, 2 to 16. */
 waio_qparams waio_quantizer_value_params(const waio_quantizer *quantizer, int id, int bits);

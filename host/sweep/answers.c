@@ -16,6 +16,8 @@ waio_status waio_answers_make(waio_answers *out, const waio_session *s, waio_are
 
     *out = (waio_answers){0};
     WAIO_NEW(st, out->prediction, arena, count);
+    if (s->options.keep_answers && !detects(s))
+        WAIO_NEW(st, out->margin, arena, count);
     WAIO_NEW(st, out->found, arena, detects(s) ? count : 0);
 done:
     return st;
@@ -62,6 +64,25 @@ done:
     return st;
 }
 
+/* By how much the largest score of each image leads; a NaN leads by NaN. */
+static void take_margins(float *margin, const void *score, const waio_value *value, int classes,
+                         int64_t images)
+{
+    float scale = value->type == WAIO_F32 ? 1 : value->params.scale[0];
+
+    for (int64_t i = 0; i < images; i++) {
+        float top = -INFINITY, second = -INFINITY;
+        for (int64_t k = i * classes; k < (i + 1) * classes; k++) {
+            float one = value->type == WAIO_F32  ? ((const float *)score)[k]
+                        : value->type == WAIO_S8 ? ((const int8_t *)score)[k]
+                                                 : ((const int16_t *)score)[k];
+            second = isnan(one) || one > top ? top : fmaxf(second, one);
+            top = isnan(one) || one > top ? one : top;
+        }
+        margin[i] = classes > 1 ? scale * (top - second) : 0;
+    }
+}
+
 waio_status waio_answers_take(waio_answers *answers, int64_t *correct, const waio_session *s,
                               int worker, const waio_program *program,
                               const waio_workspace *workspace, int64_t first, int64_t images)
@@ -76,6 +97,9 @@ waio_status waio_answers_take(waio_answers *answers, int64_t *correct, const wai
     WAIO_TRY(st, waio_workspace_fetch(workspace, program, id));
     waio_predict(answers->prediction + first, waio_workspace_value(workspace, program, id),
                  graph->value[id].type, s->dataset->classes, images);
+    if (answers->margin)
+        take_margins(answers->margin + first, waio_workspace_value(workspace, program, id),
+                     &graph->value[id], s->dataset->classes, images);
     *correct = 0;
     for (int64_t i = first; i < first + images; i++)
         *correct += answers->prediction[i] == s->dataset->label[i];
@@ -107,18 +131,69 @@ int64_t waio_answers_agree(const waio_session *s, const waio_answers *answers, b
     return count;
 }
 
+/* Answers that outlive their pass. */
+static waio_status keep_for_outcome(waio_kept_answers **out, const waio_session *s,
+                                    const waio_answers *answers)
+{
+    waio_status st = WAIO_OK;
+    waio_arena *arena = waio_arena_new();
+    waio_kept_answers *kept = NULL;
+    size_t count = (size_t)s->dataset->count;
+
+    if (!arena)
+        return WAIO_ENOMEM;
+    WAIO_NEW(st, kept, arena, 1);
+    kept->arena = arena;
+    kept->images = detects(s) ? s->dataset->count : 0;
+    WAIO_TRY(st, waio_answers_make(&kept->answers, s, arena));
+    memcpy(kept->answers.prediction, answers->prediction, count * sizeof *answers->prediction);
+    if (answers->margin)
+        memcpy(kept->answers.margin, answers->margin, count * sizeof *answers->margin);
+    if (detects(s))
+        WAIO_TRY(st, waio_found_lists_copy(kept->answers.found, answers->found, s->dataset->count));
+    *out = kept;
+    kept = NULL;
+    arena = NULL;
+done:
+    if (kept && kept->answers.found)
+        waio_found_lists_free(kept->answers.found, kept->images);
+    waio_arena_free(arena);
+    return st;
+}
+
+void waio_kept_answers_free(waio_kept_answers *kept)
+{
+    if (kept && kept->answers.found)
+        waio_found_lists_free(kept->answers.found, kept->images);
+    if (kept)
+        waio_arena_free(kept->arena);
+}
+
+void waio_outcome_free(waio_outcome *outcome, const waio_session *s)
+{
+    if (outcome->answers != s->float_outcome.answers)
+        waio_kept_answers_free(outcome->answers);
+    outcome->answers = NULL;
+}
+
 /* ---- what they are worth ---- */
+
+waio_detection_metric waio_session_detection_metric(const waio_session *s)
+{
+    return (waio_detection_metric){s->options.metric ? s->options.metric : "map_coco",
+                                   s->options.ignore_difficult, (uint64_t)s->options.seed,
+                                   s->options.threads};
+}
 
 static waio_status score_boxes(waio_outcome *out, const waio_session *s,
                                const waio_answers *answers)
 {
-    waio_detection_metric metric = {s->options.metric ? s->options.metric : "map_coco",
-                                    s->options.ignore_difficult, (uint64_t)s->options.seed,
-                                    s->options.threads};
+    waio_detection_metric metric = waio_session_detection_metric(s);
     waio_detection_score score = {NAN, NAN};
     waio_status st =
         waio_detecting_score(&score, &s->detecting, s->dataset, answers->found, &metric);
 
+    out->lost = out->gained = -1;
     out->constant = true;
     for (int64_t i = 0; i < s->dataset->count; i++) {
         out->nan_images += answers->found[i].nan;
@@ -137,9 +212,9 @@ static void score_classes(waio_outcome *out, const waio_session *s, const int32_
         bool right = prediction[i] == s->dataset->label[i];
         bool float_right = s->float_prediction[i] == s->dataset->label[i];
         out->correct += right;
-        out->float_only += float_right && !right;
-        out->quantized_only += right && !float_right;
         out->constant = out->constant && prediction[i] == prediction[0];
+        out->lost += float_right && !right;
+        out->gained += right && !float_right;
     }
     double p = (double)out->correct / (double)out->images;
     out->value = 100.0 * (double)out->correct / (double)out->images;
@@ -162,5 +237,7 @@ waio_status waio_count_outcome(waio_outcome *out, const waio_session *s,
     else
         score_classes(out, s, answers->prediction);
     out->agree = waio_answers_agree(s, answers, true);
+    if (st == WAIO_OK && s->options.keep_answers)
+        st = keep_for_outcome(&out->answers, s, answers);
     return st;
 }

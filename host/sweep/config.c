@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dataset/resize.h"
+#include "sweep/suspects.h"
 
 waio_config waio_config_default(void)
 {
@@ -15,6 +16,7 @@ waio_config waio_config_default(void)
         .method = "ptq",
         .mapping = "quantized_bits",
         .bits = {32, 32, 32, 32},
+        .suspects = "0",
         .feed = "quantized",
         .engine = "simulate",
         .requant = "tflite",
@@ -112,6 +114,8 @@ bool waio_config_calibrates(const waio_config *config)
     waio_scheme_words words = waio_config_words(config);
     waio_scheme scheme;
 
+    if (waio_suspects_auto(config->suspects))
+        return true;
     return waio_scheme_read(&scheme, &words) != WAIO_OK || waio_scheme_calibrates(&scheme);
 }
 
@@ -136,7 +140,8 @@ typedef enum field_kind {
     FIELD_CHOICE,
     FIELD_RESIZE,
     FIELD_BITS,
-    FIELD_COUNT
+    FIELD_COUNT,
+    FIELD_SUSPECTS
 } field_kind;
 
 /* Configurations whose text leaves a field out, since it says nothing there. */
@@ -186,7 +191,7 @@ static const field fields[] = {
     {"i", FIELD_BITS, AT(bits.i), NULL, 0, 0, NOT_FILE},
     {"o", FIELD_BITS, AT(bits.o), NULL, 0, 0, NOT_FILE},
     {"first_n", FIELD_COUNT, AT(first_n), NULL, 0, 1000, QUANTIZING},
-    {"suspects", FIELD_COUNT, AT(suspects), NULL, 0, 0, QUANTIZING},
+    {"suspects", FIELD_SUSPECTS, AT(suspects), NULL, 0, 0, QUANTIZING},
     {"feed", FIELD_CHOICE, AT(feed), "quantized raw ", 0, 0, QUANTIZING},
     {"calib", FIELD_COUNT, AT(calibration_images), NULL, 1, 1000000, CALIBRATING},
     {"cseed", FIELD_COUNT, AT(calibration_seed), NULL, 0, INT32_MAX, CALIBRATING},
@@ -235,6 +240,7 @@ static const char *field_text(const waio_config *config, const field *f, waio_ar
         return escape(arena, *(const char *const *)base);
     case FIELD_CHOICE:
     case FIELD_RESIZE:
+    case FIELD_SUSPECTS:
         return *(const char *const *)base;
     case FIELD_BITS:
         return waio_bits_text(*(const int *)base);
@@ -372,6 +378,8 @@ static waio_status set_field(waio_config *config, const field *f, const char *va
         return set_choice((const char **)base, f, value, arena);
     case FIELD_RESIZE:
         return set_resize((const char **)base, value, arena);
+    case FIELD_SUSPECTS:
+        return waio_suspects_parse((const char **)base, value, arena);
     case FIELD_BITS:
         if (waio_bits_parse((int *)base, value) != WAIO_OK)
             return waio_error_context(WAIO_EUSAGE, "%s=%s", f->key, value);
@@ -420,6 +428,15 @@ waio_quant_request waio_config_request(const waio_config *config)
     return (waio_quant_request){.bits = config->bits, .first_n = (int)config->first_n};
 }
 
+waio_status waio_config_resolve(waio_quant_request *request, const waio_config *config,
+                                waio_session *session, waio_arena *arena)
+{
+    *request = waio_config_request(config);
+    if (waio_config_is_float(config) || waio_config_is_file(config))
+        return WAIO_OK;
+    return waio_suspects_resolve(request, config->suspects, session, arena);
+}
+
 waio_requant waio_config_requant(const waio_config *config)
 {
     waio_requant requant = WAIO_REQUANT_TFLITE;
@@ -431,15 +448,25 @@ waio_requant waio_config_requant(const waio_config *config)
 waio_status waio_config_run(waio_outcome *outcome, const waio_config *config, waio_session *session,
                             bool keep_first, const waio_pass_progress *progress)
 {
-    waio_quant_request request = waio_config_request(config);
+    waio_status st = WAIO_OK;
+    waio_quant_request request;
+    waio_arena *arena = NULL;
 
     if (waio_config_is_float(config)) {
         *outcome = *waio_session_float(session);
         return WAIO_OK;
     }
+    arena = waio_arena_new();
+    if (!arena)
+        return WAIO_ENOMEM;
+    WAIO_TRY(st, waio_config_resolve(&request, config, session, arena));
     if (waio_config_is_integer(config))
-        return waio_session_integer(session, &request, waio_config_requant(config),
-                                    strcmp(waio_config_engine(config), "both") == 0, outcome,
-                                    progress);
-    return waio_session_pass(session, &request, 1, keep_first, outcome, progress);
+        WAIO_TRY(st, waio_session_integer(session, &request, waio_config_requant(config),
+                                          strcmp(waio_config_engine(config), "both") == 0, outcome,
+                                          progress));
+    else
+        WAIO_TRY(st, waio_session_pass(session, &request, 1, keep_first, outcome, progress));
+done:
+    waio_arena_free(arena);
+    return st;
 }

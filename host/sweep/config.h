@@ -19,7 +19,8 @@ typedef struct waio_config {
     const char *rounding, *weight_range, *equalize, *absorb, *correction;
     const char *mapping;
     waio_precision bits;
-    int64_t first_n, suspects;
+    int64_t first_n;
+    const char *suspects; /* canonical text of sweep/suspects.h; "0": none */
     const char *feed, *engine;
     const char *requant; /* rounding of integer requantization */
     int64_t calibration_images, calibration_seed;
@@ -69,7 +70,11 @@ waio_status waio_config_set(waio_config *config, const char *assignment, waio_ar
 /* What a session of this configuration is opened with; the rest comes from the caller. */
 waio_status waio_config_session_options(waio_session_options *options, const waio_config *config);
 
+/* What is asked for, without the suspects, which only a session can tell. */
 waio_quant_request waio_config_request(const waio_config *config);
+/* With them: `real` lives in `arena`. The errors are those of waio_suspects_resolve. */
+waio_status waio_config_resolve(waio_quant_request *request, const waio_config *config,
+                                waio_session *session, waio_arena *arena);
 waio_requant waio_config_requant(const waio_config *config);
 
 /* Runs one configuration on its engine or engines; the baseline was run when the session opened.

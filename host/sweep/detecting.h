@@ -60,6 +60,12 @@ waio_status waio_detecting_score(waio_detection_score *out, const waio_detecting
                                  const waio_dataset *dataset, const waio_found_list *list,
                                  const waio_detection_metric *metric);
 
+/* The same metric of each class of the data set alone, in percent; NaN: nothing to find, or the
+ * detector does not know it. */
+waio_status waio_detecting_class_scores(double *value, const waio_detecting *detecting,
+                                        const waio_dataset *dataset, const waio_found_list *list,
+                                        const waio_detection_metric *metric);
+
 /* Whether two networks see the same on an image: of the boxes with a score of 0.5 and more, each
  * has one of the other network's for itself, of its class and with an IoU of 0.5 and more (the
  * better score chooses first). */

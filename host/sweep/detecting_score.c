@@ -142,3 +142,31 @@ done:
     waio_arena_free(arena);
     return st;
 }
+
+waio_status waio_detecting_class_scores(double *value, const waio_detecting *detecting,
+                                        const waio_dataset *dataset, const waio_found_list *list,
+                                        const waio_detection_metric *metric)
+{
+    waio_status st = WAIO_OK;
+    metric_kind kind = kind_of(metric->name);
+    waio_arena *arena = waio_arena_new();
+    waio_detection_set set;
+    waio_marks marks = {0};
+    double *scratch = NULL;
+
+    if (!arena)
+        return WAIO_ENOMEM;
+    WAIO_TRY(st, flatten(&set, detecting, dataset, list, arena));
+    WAIO_TRY(st, is_voc(kind)
+                     ? waio_marks_voc(&marks, &set, metric->ignore_difficult, metric->threads)
+                     : waio_marks_coco(&marks, &set, metric->ignore_difficult, metric->threads));
+    WAIO_NEW(st, scratch, arena, 2 * (size_t)waio_marks_most(&marks) + 1);
+    for (int c = 0; c < marks.classes; c++) {
+        waio_marks one = {1, &marks.of[c], &marks.left_out[c]};
+        value[c] = value_of(&one, kind, NULL, scratch);
+    }
+done:
+    waio_marks_free(&marks);
+    waio_arena_free(arena);
+    return st;
+}

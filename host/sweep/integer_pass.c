@@ -137,6 +137,7 @@ static waio_status compare_engines(waio_session *s, const waio_quant_request *re
     out->simulate_correct = simulated.correct;
     out->simulate_value = simulated.value;
     out->engines_agree = waio_answers_agree(s, &p->answers, false);
+    waio_outcome_free(&simulated, s);
 done:
     return st;
 }

@@ -1,12 +1,15 @@
-/* McNemar's exact test: do two classifiers that saw the same images differ? Of the images that only
- * one of them has right, `b` and `c` fall to either; without a difference each falls as a coin
- * does. p = min(1, 2 P(X <= min(b, c))), X binomial of b + c and 1/2. */
+/* McNemar's exact test: do two classifiers that saw the same images differ? */
 #ifndef WAIO_SWEEP_MCNEMAR_H
 #define WAIO_SWEEP_MCNEMAR_H
 
 #include <stdint.h>
 
-/* 1 where b = c, so also where no image tells the two apart. `b` and `c` are at least 0. */
-double waio_mcnemar_p(int64_t b, int64_t c);
+/* Of the images on which exactly one of two classifiers is right, `lost` are those of the first and
+ * `gained` those of the second. If they are equally good, `lost` is binomial of lost + gained
+ * trials at 1/2; the result is the two-sided probability of a split at least as uneven,
+ * min(1, 2 P(X <= min(lost, gained))): exact, no normal approximation, no correction (McNemar 1947;
+ * Agresti, Categorical Data Analysis, 11.1). 1 where both are 0. Any counts from 0 to 2^52; below
+ * the smallest double it is 0. */
+double waio_mcnemar(int64_t lost, int64_t gained);
 
 #endif

@@ -120,16 +120,6 @@ done:
     return st;
 }
 
-/* Whether the request leaves something up to the first layer in float by name: such outputs are not
- * kept. */
-static bool masks_first(const waio_session *s, const waio_quant_request *request)
-{
-    for (int n = 0; request->in_float && n <= s->roles.first_weighted; n++)
-        if (request->in_float[n])
-            return true;
-    return false;
-}
-
 /* Decides whether this pass makes, uses or ignores kept outputs, and holds the memory for them. */
 static waio_status prepare_kept(pass *p, const waio_quant_request *request, bool keep_first)
 {
@@ -141,7 +131,10 @@ static waio_status prepare_kept(pass *p, const waio_quant_request *request, bool
     int64_t held = waio_session_held_bytes(s);
 
     p->mode = KEEP_NOTHING;
-    if (!keep_first || s->roles.first_weighted == s->roles.last_weighted || masks_first(s, request))
+    for (int n = 0; request->real && n <= s->roles.first_weighted; n++)
+        if (request->real[n]) /* what is kept is told apart by I and first_n alone */
+            return WAIO_OK;
+    if (!keep_first || s->roles.first_weighted == s->roles.last_weighted)
         return WAIO_OK;
     if (s->first_bits == bits) {
         p->mode = KEEP_LOAD;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sweep/suspects.h"
+
 /* Values that the lists of a prefix (W, A, I), or of all four, have together. */
 static int64_t precisions(const waio_suite *s, bool with_o)
 {
@@ -22,11 +24,11 @@ static int64_t precisions(const waio_suite *s, bool with_o)
 static waio_status count_rows(int64_t *rows, int64_t *passes, const waio_suite *s)
 {
     int64_t pairs = (int64_t)s->models.count * s->datasets.count;
-    int64_t prefixes = pairs * s->first_n.count * precisions(s, false);
+    int64_t layers = pairs * s->suspects.count * s->first_n.count;
 
-    *rows = pairs * s->first_n.count * precisions(s, true) + pairs; /* of method file: the pairs */
-    *passes = prefixes + pairs;
-    if (prefixes > WAIO_PLAN_MAX_ROWS || *rows > WAIO_PLAN_MAX_ROWS)
+    *rows = layers * precisions(s, true) + pairs; /* of method file: the pairs */
+    *passes = *rows;
+    if (layers * precisions(s, false) > WAIO_PLAN_MAX_ROWS || *rows > WAIO_PLAN_MAX_ROWS)
         return waio_error(WAIO_EUSAGE, "%s: the suite has more than %d rows", s->path,
                           WAIO_PLAN_MAX_ROWS);
     return WAIO_OK;
@@ -52,8 +54,14 @@ static waio_status add_pass(waio_plan *plan, waio_config config, const waio_int_
     *pass = (waio_plan_pass){.first = plan->row_count, .pair = pair};
     for (int o = 0; o < O->count; o++) {
         config.bits.o = O->item[o];
-        if ((only < 0 || o == only) && !waio_config_is_float(&config))
-            WAIO_TRY(st, add_row(plan, &config, arena));
+        if ((only >= 0 && o != only) || waio_config_is_float(&config))
+            continue;
+        if (plan->row_count > pass->first && waio_suspects_auto(config.suspects)) {
+            pass->count = 1; /* with O the suspects may change, and with them the prefix */
+            pass = &plan->pass[++plan->pass_count];
+            *pass = (waio_plan_pass){.first = plan->row_count, .pair = pair};
+        }
+        WAIO_TRY(st, add_row(plan, &config, arena));
     }
     pass->count = plan->row_count - pass->first;
     plan->pass_count += pass->count > 0;
@@ -90,7 +98,7 @@ static waio_status add_pair(waio_plan *plan, const waio_suite *s, waio_config co
                             waio_arena *arena)
 {
     waio_status st = WAIO_OK;
-    int prefixes = s->first_n.count * s->I.count * s->W.count * s->A.count;
+    int prefixes = s->suspects.count * s->first_n.count * s->I.count * s->W.count * s->A.count;
 
     if (waio_config_is_file(&config)) { /* no float network to compare with */
         plan->pass[plan->pass_count++] =
@@ -105,12 +113,14 @@ static waio_status add_pair(waio_plan *plan, const waio_suite *s, waio_config co
         at[0] = rest % s->W.count;
         rest /= s->W.count;
         at[2] = rest % s->I.count;
+        rest /= s->I.count;
         if (!hand_in_hand(s, at, &together))
             continue;
         config.bits.w = s->W.item[at[0]];
         config.bits.a = s->A.item[at[1]];
         config.bits.i = s->I.item[at[2]];
-        config.first_n = s->first_n.item[rest / s->I.count];
+        config.first_n = s->first_n.item[rest % s->first_n.count];
+        config.suspects = s->suspects.item[rest / s->first_n.count];
         WAIO_TRY(st, add_pass(plan, config, &s->O, waio_suite_couples(s, "O") ? together : -1, pair,
                               arena));
     }

@@ -5,6 +5,7 @@
 
 #include "result/provenance.h"
 #include "sweep/mcnemar.h"
+#include "sweep/suspects.h"
 #include "util/clock.h"
 #include "util/file.h"
 
@@ -52,7 +53,7 @@ waio_status waio_row_describe(waio_row *row, const waio_config *c, const char *s
             return WAIO_ENOMEM;
     }
     row->col_first_n = baseline || file ? 0 : c->first_n;
-    row->col_suspects = baseline || file ? 0 : c->suspects;
+    row->col_suspects = baseline || file || strcmp(c->suspects, "0") == 0 ? 0 : -1;
     row->col_engine = waio_config_engine(c);
     row->col_requant = waio_config_is_integer(c) ? c->requant : NULL;
     row->col_backend = backend->name;
@@ -141,8 +142,12 @@ static const char *mistrust(const waio_outcome *o, const waio_session *session, 
 waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_session *session,
                               const waio_outcome *o, int share, waio_arena *arena)
 {
-    waio_quant_request request = waio_config_request(config);
+    waio_status st = WAIO_OK;
+    waio_quant_request request;
 
+    WAIO_TRY(st, waio_config_resolve(&request, config, session, arena));
+    WAIO_TRY(st, waio_suspects_names(&row->col_suspects, &row->col_suspect_layers, &request,
+                                     session, arena));
     row->col_value = o->value;
     row->col_stderr = o->deviation;
     row->col_change_pct = row->col_float_value > 0
@@ -154,11 +159,9 @@ waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_ses
     row->col_fallback_ops = o->fallbacks;
     if (row->col_float_bytes > 0) {
         row->col_agree_pct = percent(o->agree, o->images);
-        if (!waio_session_detects(session)) {
-            row->col_mcnemar_b = o->float_only;
-            row->col_mcnemar_c = o->quantized_only;
-            row->col_mcnemar_p = waio_mcnemar_p(o->float_only, o->quantized_only);
-        }
+        row->col_lost = o->lost;
+        row->col_gained = o->gained;
+        row->col_mcnemar_p = o->lost >= 0 ? waio_mcnemar(o->lost, o->gained) : NAN;
         row->col_compression_pct = (1 - (double)o->size_bytes / (double)row->col_float_bytes) * 100;
         row->col_checkpoint_compression_pct =
             (1 - (double)o->size_bytes / (double)row->col_checkpoint_bytes) * 100;
@@ -167,7 +170,9 @@ waio_status waio_row_conclude(waio_row *row, const waio_config *config, waio_ses
     row->col_seconds = o->seconds / share;
     row->col_reason = mistrust(o, session, arena);
     row->col_status = row->col_reason ? "mistrusted" : "ok";
-    return waio_session_file_bytes(session, &request, &row->col_file_bytes);
+    WAIO_TRY(st, waio_session_file_bytes(session, &request, &row->col_file_bytes));
+done:
+    return st;
 }
 
 waio_status waio_row_fail(waio_row *row, waio_status code, waio_arena *arena)

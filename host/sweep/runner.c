@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sweep/details.h"
 #include "sweep/row_fill.h"
 #include "util/clock.h"
 #include "util/file.h"
@@ -157,7 +158,8 @@ waio_status waio_run_session_options(waio_session_options *options, const waio_r
                                       .memory = run->memory,
                                       .skip_bad = run->skip_bad,
                                       .cache = run->cache,
-                                      .reading = run->reading};
+                                      .reading = run->reading,
+                                      .keep_answers = run->details != NULL};
     return waio_config_session_options(options, config);
 }
 
@@ -246,6 +248,9 @@ static waio_status conclude_rows(runner *r, waio_session *session, const int *in
         WAIO_TRY(st, waio_row_describe(&row, &r->plan.row[index[k]].config, r->suite->name,
                                        r->options->backend, r->arena));
         waio_row_identify(&row, session);
+        if (r->options->details)
+            WAIO_TRY(st, waio_details_write(r->options->details, &r->plan.row[index[k]].config,
+                                            session, &outcome[k]));
         WAIO_TRY(st, waio_row_conclude(&row, &r->plan.row[index[k]].config, session, &outcome[k],
                                        count, r->arena));
         WAIO_TRY(st, write_row(r, &row, index[k]));
@@ -261,11 +266,12 @@ static waio_status run_rows(runner *r, waio_session *session, const int *index, 
 {
     waio_status st = WAIO_OK;
     waio_quant_request request[WAIO_SUITE_MAX_LIST];
-    waio_outcome outcome[WAIO_SUITE_MAX_LIST];
+    waio_outcome outcome[WAIO_SUITE_MAX_LIST] = {0};
     waio_pass_progress progress = {update_progress, r};
 
     for (int k = 0; k < count; k++)
-        request[k] = waio_config_request(&r->plan.row[index[k]].config);
+        WAIO_TRY(
+            st, waio_config_resolve(&request[k], &r->plan.row[index[k]].config, session, r->arena));
     r->state.config = r->plan.row[index[0]].text;
     r->pass_rows = count;
     r->pass_started = waio_clock();
@@ -276,6 +282,8 @@ static waio_status run_rows(runner *r, waio_session *session, const int *index, 
         WAIO_TRY(st, waio_session_pass(session, request, count, keep_first, outcome, &progress));
     WAIO_TRY(st, conclude_rows(r, session, index, outcome, count));
 done:
+    for (int k = 0; k < count; k++)
+        waio_outcome_free(&outcome[k], session);
     return st;
 }
 
@@ -592,8 +600,8 @@ waio_status waio_eval_config(waio_row *row, const waio_config *config, const wai
     waio_status st = WAIO_OK;
     waio_session *session = NULL;
     waio_session_options options;
-    waio_quant_request request = waio_config_request(config);
-    waio_outcome outcome;
+    waio_quant_request request;
+    waio_outcome outcome = {0};
 
     if (verify && waio_config_is_file(config))
         WAIO_FAIL(st, WAIO_EUSAGE, "--verify counts the levels of a simulated network");
@@ -601,6 +609,8 @@ waio_status waio_eval_config(waio_row *row, const waio_config *config, const wai
     WAIO_TRY(st, waio_row_describe(row, config, "eval", o->backend, arena));
     WAIO_TRY(st, waio_session_open(&session, config->model, config->dataset, &options, progress));
     WAIO_TRY(st, waio_config_run(&outcome, config, session, false, progress));
+    if (o->details)
+        WAIO_TRY(st, waio_details_write(o->details, config, session, &outcome));
     waio_row_identify(row, session);
     WAIO_TRY(st, waio_row_conclude(row, config, session, &outcome, 1, arena));
     row->col_model_sha256 = waio_arena_strdup(arena, row->col_model_sha256);
@@ -609,8 +619,12 @@ waio_status waio_eval_config(waio_row *row, const waio_config *config, const wai
     if (!row->col_model_sha256 || !row->col_data_sha256 || !row->col_resize)
         st = WAIO_ENOMEM;
     if (st == WAIO_OK && verify)
+        WAIO_TRY(st, waio_config_resolve(&request, config, session, arena));
+    if (st == WAIO_OK && verify)
         WAIO_TRY(st, waio_session_verify(session, &request, verified_tensors));
 done:
+    if (session)
+        waio_outcome_free(&outcome, session);
     waio_session_close(session);
     return st;
 }

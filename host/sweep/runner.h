@@ -33,6 +33,7 @@ typedef struct waio_run_options {
     int shard, shards;           /* 1 of 1: everything */
     bool no_share;               /* every row redoes all work alone; the same rows, slower */
     bool retry;                  /* rows that failed are computed again */
+    const char *details;         /* folder for files beside the rows (details.h); NULL: none */
 } waio_run_options;
 
 typedef struct waio_run_summary {

@@ -227,7 +227,9 @@ static waio_status evaluate_float(waio_session *s, const waio_pass_progress *pro
 
     if (of && of->dataset->count == s->dataset->count) {
         s->float_outcome = of->float_outcome;
-        return waio_answers_keep(s, &(waio_answers){of->float_prediction, of->float_found}, true);
+        s->float_borrowed = true;
+        return waio_answers_keep(
+            s, &(waio_answers){.prediction = of->float_prediction, .found = of->float_found}, true);
     }
     WAIO_TRY(st, waio_session_pass(s, &request, 1, false, &s->float_outcome, progress));
 done:
@@ -329,6 +331,8 @@ void waio_session_close(waio_session *s)
         waio_found_lists_free(s->float_found, s->dataset->count);
         waio_found_lists_free(s->last_found, s->dataset->count);
     }
+    if (!s->float_borrowed)
+        waio_kept_answers_free(s->float_outcome.answers);
     waio_dataset_close(s->dataset);
     waio_model_free(&s->model);
     free(s->first_output);

@@ -41,6 +41,7 @@ typedef struct waio_session_options {
     bool ignore_difficult; /* objects marked as difficult are ignored */
     int64_t seed;          /* of what is drawn for the standard error */
     bool from_file;        /* the model has codes already: nothing is quantized here */
+    bool keep_answers;     /* outcomes come with what the network said, image by image */
     /* A session of the same model and data whose float predictions are taken over; NULL: evaluate.
      */
     const struct waio_session *float_of;
@@ -68,19 +69,23 @@ void waio_session_close(waio_session *session);
 typedef struct waio_outcome {
     int64_t images, correct; /* correct: 0 of a detector */
     double value, deviation; /* the metric and its standard error, in percent; NaN: there is none */
-    int64_t agree; /* images with the float network's prediction; of a detector: on which it
-                    * sees the same (waio_found_same) */
-    int64_t float_only, quantized_only; /* images that one of the two alone has right; 0 of a
-                                         * detector */
-    int64_t nan_images;                 /* images with a NaN among their scores */
+    int64_t agree;        /* images with the float network's prediction; of a detector: on which it
+                           * sees the same (waio_found_same) */
+    int64_t lost, gained; /* images that only the float network, only this one has right; -1: of a
+                           * detector */
+    int64_t nan_images;   /* images with a NaN among their scores */
     bool constant;  /* every image got the same class; of a detector: nothing was found at all */
     double seconds; /* of the whole pass */
     int64_t size_bytes; /* as accounted; of a file with codes: its own */
     int fallbacks;      /* nodes that ran on the reference */
     /* Of a configuration in both engines; -1: one ran. */
     int64_t simulate_correct, engines_agree;
-    double simulate_value; /* NaN: one ran */
+    double simulate_value;             /* NaN: one ran */
+    struct waio_kept_answers *answers; /* with keep_answers; see waio_outcome_free */
 } waio_outcome;
+
+/* Releases the answers of an outcome, unless they are those of the session's float network. */
+void waio_outcome_free(waio_outcome *outcome, const waio_session *session);
 
 /* One pass for `count` configurations that are equal but for O. `keep_first` asks to keep the first
  * layer's outputs for later passes with the same I, if the memory budget allows. WAIO_EINTERRUPTED

@@ -3,7 +3,15 @@
 #define WAIO_SWEEP_SESSION_INTERNAL_H
 
 #include "sweep/detecting.h"
+#include "sweep/sensitivity.h"
 #include "sweep/session.h"
+
+/* The errors of the layers at one precision; a list. */
+typedef struct waio_layer_errors {
+    struct waio_layer_errors *next;
+    waio_precision bits;
+    waio_layer_error *layer; /* per node */
+} waio_layer_errors;
 
 struct waio_session {
     waio_session_options options;
@@ -22,8 +30,11 @@ struct waio_session {
     int32_t *float_prediction; /* per image */
     int32_t *last_prediction;  /* the same of the last pass's first configuration */
     waio_outcome float_outcome;
+    bool float_borrowed;                       /* its answers are float_of's */
     waio_detecting detecting;                  /* of a detector; detector NULL: a classifier */
     waio_found_list *float_found, *last_found; /* the same for detectors, per image */
+
+    waio_layer_errors *layer_errors; /* what has been measured: layer_error.c */
 
     /* Outputs of the first layer for all images, of configurations with these bits. */
     float *first_output;
@@ -52,8 +63,16 @@ void waio_predict(int32_t *prediction, const void *score, waio_type type, int cl
 /* What a network answered, per image: a class, or of a detector boxes. */
 typedef struct waio_answers {
     int32_t *prediction;
+    float *margin; /* by how much the best score leads; NULL: nobody asked (keep_answers) */
     waio_found_list *found;
 } waio_answers;
+
+/* Those of an outcome. */
+typedef struct waio_kept_answers {
+    waio_arena *arena;
+    waio_answers answers;
+    int64_t images; /* that `found` has lists of */
+} waio_kept_answers;
 
 /* Room for all images, in `arena`; what is found is freed by waio_answers_free. */
 waio_status waio_answers_make(waio_answers *out, const waio_session *session, waio_arena *arena);
@@ -67,6 +86,9 @@ waio_status waio_answers_take(waio_answers *answers, int64_t *correct, const wai
 waio_status waio_answers_keep(waio_session *session, const waio_answers *answers, bool as_float);
 int64_t waio_answers_agree(const waio_session *session, const waio_answers *answers,
                            bool with_float);
+
+waio_detection_metric waio_session_detection_metric(const waio_session *session);
+void waio_kept_answers_free(waio_kept_answers *kept); /* NULL is allowed */
 
 waio_status waio_count_outcome(waio_outcome *out, const waio_session *session,
                                const waio_answers *answers, double seconds, int64_t size_bytes);

@@ -13,6 +13,7 @@
 #include "quant/precision.h"
 #include "sweep/suite_keys.h"
 #include "sweep/suite_load.h"
+#include "sweep/suspects.h"
 #include "sweep/yaml_outline.h"
 
 enum { MAX_NAME = 100, MAX_ROWS = 1000000 };
@@ -25,8 +26,8 @@ typedef struct reader {
 
 static bool is_list(const waio_suite_key *key)
 {
-    return key->kind == WAIO_KEY_TEXTS || key->kind == WAIO_KEY_BITS ||
-           key->kind == WAIO_KEY_NUMBERS;
+    return key->kind == WAIO_KEY_TEXTS || key->kind == WAIO_KEY_SUSPECTS ||
+           key->kind == WAIO_KEY_BITS || key->kind == WAIO_KEY_NUMBERS;
 }
 
 /* ---- which keys, what kind ------------------------------------------------------------------ */
@@ -59,9 +60,10 @@ static waio_status check_kind(const reader *r, const waio_suite_key *key,
         return waio_yaml_error(yaml, node->at, WAIO_EUSAGE,
                                "%s: %s where a list is expected, as in [%s]", key->path,
                                found[node->kind],
-                               key->kind == WAIO_KEY_TEXTS  ? "one, another"
-                               : key->kind == WAIO_KEY_BITS ? "8, 32"
-                                                            : "0, 1");
+                               key->kind == WAIO_KEY_TEXTS      ? "one, another"
+                               : key->kind == WAIO_KEY_SUSPECTS ? "none, auto"
+                               : key->kind == WAIO_KEY_BITS     ? "8, 32"
+                                                                : "0, 1");
     if (key->kind != WAIO_KEY_GROUP && !is_list(key) && node->kind != WAIO_YAML_SCALAR)
         return waio_yaml_error(yaml, node->at, WAIO_EUSAGE,
                                "%s: %s where a single value is expected", key->path,
@@ -293,6 +295,31 @@ done:
     return st;
 }
 
+static waio_status store_suspects(reader *r, const waio_suite_key *key, const waio_yaml_node *node,
+                                  char *const *items, int count)
+{
+    waio_status st = WAIO_OK;
+    waio_text_list *list = (waio_text_list *)((char *)r->suite + key->offset);
+    char message[300];
+
+    WAIO_NEW(st, list->item, r->arena, (size_t)count);
+    for (int i = 0; i < count; i++) {
+        WAIO_TRY(st, check_text(r, key, item_mark(node, i), items[i]));
+        st = waio_suspects_parse(&list->item[i], items[i], r->arena);
+        if (st == WAIO_EUSAGE) {
+            snprintf(message, sizeof message, "%s", waio_error_message());
+            return waio_yaml_error(&r->yaml, item_mark(node, i), st, "%s", message);
+        }
+        WAIO_TRY(st, st);
+        for (int k = 0; k < i; k++)
+            if (strcmp(list->item[k], list->item[i]) == 0)
+                return repeated(r, key, item_mark(node, i), items[i]);
+    }
+    list->count = count;
+done:
+    return st;
+}
+
 static waio_status store_numbers(reader *r, const waio_suite_key *key, const waio_yaml_node *node,
                                  char *const *items, int count)
 {
@@ -342,6 +369,8 @@ static waio_status store_key(reader *r, const waio_suite_key *key, const waio_su
         snprintf(fallback, sizeof fallback, "%s", key->fallback);
         given = (waio_suite_value){.text = fallback, .items = items, .count = 1};
     }
+    if (key->kind == WAIO_KEY_SUSPECTS)
+        return store_suspects(r, key, node, given.items, (int)given.count);
     if (key->kind == WAIO_KEY_TEXTS)
         return store_texts(r, key, node, given.items, (int)given.count);
     if (is_list(key))
@@ -417,8 +446,8 @@ static waio_status check_couple(const reader *r)
 static waio_status check_rows(const reader *r)
 {
     const waio_suite *s = r->suite;
-    const int count[] = {s->models.count, s->datasets.count, s->W.count,      s->A.count,
-                         s->I.count,      s->O.count,        s->first_n.count};
+    const int count[] = {s->models.count, s->datasets.count, s->W.count,       s->A.count,
+                         s->I.count,      s->O.count,        s->first_n.count, s->suspects.count};
     int64_t rows = 1;
 
     for (size_t i = 0; i < sizeof count / sizeof *count; i++) {

@@ -42,6 +42,7 @@ typedef struct waio_suite {
     waio_int_list W, A, I, O; /* bits as in quant/precision.h; none for method file */
     waio_text_list couple;    /* names of those whose lists go together; none, or 2 to 4 of them */
     waio_int_list first_n;    /* layers left unquantized; default [0] */
+    waio_text_list suspects;  /* canonical texts of sweep/suspects.h; default ["0"] */
     const char *feed;         /* "quantized" (default) or "raw" */
     const char *engine;       /* "simulate" (default), "integer" or "both" */
     const char *requant;      /* "tflite" (default), "double", "single", "float" */

@@ -48,6 +48,7 @@ const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS] = {
     {"precision.O", WAIO_KEY_BITS, true, AT(O)},
     {"precision.couple", WAIO_KEY_TEXTS, false, AT(couple)}, /* of the four above */
     {"first_n", WAIO_KEY_NUMBERS, false, AT(first_n), "0", .least = 0, .most = 1000},
+    {"suspects", WAIO_KEY_SUSPECTS, false, AT(suspects), "none"},
     {"feed", WAIO_KEY_WORD, false, AT(feed), "quantized", {"quantized", "raw"}},
     {"engine", WAIO_KEY_WORD, false, AT(engine), "simulate",
         {"simulate", "integer", "both"}},

@@ -11,14 +11,15 @@
 enum { WAIO_SUITE_MAX_ALLOWED = 10, WAIO_SUITE_MAX_TEXT = 1000 };
 
 typedef enum waio_key_kind {
-    WAIO_KEY_GROUP,  /* a mapping; its keys follow as "group.key" */
-    WAIO_KEY_NAME,   /* [a-z0-9][a-z0-9._-]*, at most 100 characters */
-    WAIO_KEY_WORD,   /* one of `allowed` */
-    WAIO_KEY_RESIZE, /* a pipeline of dataset/resize.h */
-    WAIO_KEY_NUMBER, /* a whole number from `least` to `most` */
-    WAIO_KEY_TEXTS,  /* a list of texts */
-    WAIO_KEY_BITS,   /* a list of precisions */
-    WAIO_KEY_NUMBERS /* a list of whole numbers from `least` to `most` */
+    WAIO_KEY_GROUP,    /* a mapping; its keys follow as "group.key" */
+    WAIO_KEY_NAME,     /* [a-z0-9][a-z0-9._-]*, at most 100 characters */
+    WAIO_KEY_WORD,     /* one of `allowed` */
+    WAIO_KEY_RESIZE,   /* a pipeline of dataset/resize.h */
+    WAIO_KEY_NUMBER,   /* a whole number from `least` to `most` */
+    WAIO_KEY_TEXTS,    /* a list of texts */
+    WAIO_KEY_SUSPECTS, /* a list of texts of sweep/suspects.h */
+    WAIO_KEY_BITS,     /* a list of precisions */
+    WAIO_KEY_NUMBERS   /* a list of whole numbers from `least` to `most` */
 } waio_key_kind;
 
 typedef struct waio_suite_key {
@@ -32,7 +33,7 @@ typedef struct waio_suite_key {
     int least, most;                             /* numbers */
 } waio_suite_key;
 
-enum { WAIO_SUITE_KEYS = 37 };
+enum { WAIO_SUITE_KEYS = 38 };
 extern const waio_suite_key waio_suite_key_table[WAIO_SUITE_KEYS];
 
 /* The key within its group: "range" of "method.range". */

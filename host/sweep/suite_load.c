@@ -49,6 +49,7 @@ static cyaml_schema_field_t field_of(const schema *s, int index)
     field.value.flags = CYAML_FLAG_POINTER;
     switch (key->kind) {
     case WAIO_KEY_TEXTS:
+    case WAIO_KEY_SUSPECTS:
     case WAIO_KEY_BITS:
     case WAIO_KEY_NUMBERS:
         field.data_offset = (uint32_t)(at + offsetof(waio_suite_value, items));

@@ -74,6 +74,53 @@ static void same_codes_as_simulation(void)
     waio_session_close(s);
 }
 
+/* Layers that stay float stand between a dequantize and a quantize where their neighbours have
+ * codes, and hand floats to each other: what the simulation does with its quantizers. */
+static void float_layers(void)
+{
+    waio_session *s = open_network(0, &waio_backend_cpu);
+    waio_diff_side side[2] = {{NULL, false, &waio_backend_ref}, {NULL, true, &waio_backend_cpu}};
+    waio_arena *arena = waio_arena_new();
+    int nodes = s->model.graph->node_count, conversions = 0;
+    bool *real = waio_arena_array(arena, (size_t)nodes, sizeof *real);
+    waio_diff d;
+
+    for (int k = 0; k < 12; k++) {
+        waio_quant_request r = {{k % 2 ? 4 : 8, 8, 8, k % 3 ? 8 : 5}, k == 9 ? 2 : 0, real};
+        for (int n = 0; n < nodes; n++)
+            real[n] = k == 0 ? n == 1 : k == 1 ? n != 2 : k == 2 ? n < 3 : (n * 7 + k) % 4 < k % 4;
+        waio_graph *graph = NULL;
+        CHECK_OK(waio_session_lower(s, &graph, &r, WAIO_REQUANT_FLOAT));
+        for (int n = 0; n < graph->node_count; n++)
+            conversions += graph->node[n].op == WAIO_OP_DEQUANTIZE;
+        for (int n = 0; n < nodes; n++) {
+            const waio_node *node = &s->model.graph->node[n];
+            const waio_value *w = NULL;
+            for (int v = 0; v < graph->value_count && waio_op_weighted(node->op); v++)
+                if (strcmp(graph->value[v].name, s->model.graph->value[node->input[1]].name) == 0)
+                    w = &graph->value[v];
+            bool in_float = real[n] || waio_quantizer_boundary(s->quantizer, &r) > n;
+            if (w)
+                CHECK((w->type == WAIO_F32) == in_float, "mask %d: weights of %s", k, node->name);
+        }
+        waio_graph_free(graph);
+        if (r.first_n) /* within the prefix, a simulation's values are seen before they are codes */
+            continue;
+        CHECK_OK(waio_session_diff(&d, s, &r, WAIO_REQUANT_FLOAT, side, 5, 0.01, arena));
+        for (int l = 0; l < d.count; l++) {
+            const waio_diff_layer *x = &d.layer[l];
+            if (x->op == WAIO_OP_AVG_POOL)
+                break;
+            CHECK((double)x->off <= 3e-3 * (double)x->count && x->worst <= 2.01,
+                  "mask %d: %s is off in %lld of %lld numbers, up to %g steps", k, x->name,
+                  (long long)x->off, (long long)x->count, x->worst);
+        }
+    }
+    CHECK(conversions > 24, "%d conversions to float", conversions);
+    waio_arena_free(arena);
+    waio_session_close(s);
+}
+
 /* ---- outcomes ---- */
 
 static bool same_outcome(const waio_outcome *a, const waio_outcome *b)
@@ -302,6 +349,7 @@ int main(void)
         files(k);
     }
     same_codes_as_simulation();
+    float_layers();
     file_as_model();
     ends_that_are_float();
     counts_by_tolerance();

@@ -1,65 +1,73 @@
-/* McNemar's exact test against sums of whole numbers, computed elsewhere (Python's fractions), and
- * its behaviour where counts are large. */
+/* The exact test against probabilities that were summed in whole numbers of any size (Python's, for
+ * each count all of its terms), and against sums made here for small counts. */
 #include <math.h>
 
 #include "check.h"
 #include "sweep/mcnemar.h"
 
 static const struct {
-    int64_t b, c;
+    int64_t lost, gained;
     double p;
-} cases[] = {
-    {0, 0, 1.0},
-    {0, 1, 1.0},
-    {1, 0, 1.0},
-    {0, 5, 0.0625},
-    {1, 9, 0.021484375},
-    {10, 3, 0.09228515625},
-    {30, 50, 0.03299261842647618},
-    {59, 41, 0.08862608011406758},
-    {49, 51, 0.9204107626128213},
-    {0, 60, 1.734723475976807e-18},
-    {100, 160, 0.00023894190306814023},
-    {500, 600, 0.0028195449914364275},
-    {1000, 1000, 1.0},
-    {5000, 4700, 0.0023966033625776252},
-    {50000, 50600, 0.05895199586854771},
-    {1, 1000, 9.351301457402253e-299},
-    {0, 1000, 1.8665272370064378e-301},
-    {0, 2000, 0.0},
+} known[] = {
+    {0, 0, 1},
+    {1, 0, 1},
+    {2, 0, 0.5},
+    {5, 1, 0.21875},
+    {10, 2, 0.03857421875},
+    {12, 20, 0.21532714972272515},
+    {59, 6, 4.964650327128617e-12},
+    {101, 121, 0.20213432065995873},
+    {15, 16, 1},
+    {14, 30, 0.022628841205914796},
+    {0, 15, 6.103515625e-05},
+    {0, 16, 3.0517578125e-05},
+    {0, 1022, 4.450147717014403e-308},
+    {500, 400, 0.0009564441369189461},
+    {1000, 1100, 0.030720707864242296},
+    {5000, 5200, 0.04878796312682245},
+    {4000, 6000, 1.7404316412268784e-89},
+    {20000, 20300, 0.13637447838816746},
+    {99800, 100700, 0.04467310076304792},
+    {10, 1000, 5.359574874624727e-281},
 };
 
-static void exact(void)
+static void known_values(void)
 {
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        double p = waio_mcnemar_p(cases[i].b, cases[i].c);
-        CHECK(fabs(p - cases[i].p) <= 1e-9 * cases[i].p, "%lld and %lld: %.17g, expected %.17g",
-              (long long)cases[i].b, (long long)cases[i].c, p, cases[i].p);
-        CHECK(p == waio_mcnemar_p(cases[i].c, cases[i].b), "%zu: the order counts", i);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        double p = waio_mcnemar(known[i].lost, known[i].gained);
+        double swapped = waio_mcnemar(known[i].gained, known[i].lost);
+        CHECK(fabs(p - known[i].p) <= 1e-11 * known[i].p, "%lld, %lld: %.17g, exactly %.17g",
+              (long long)known[i].lost, (long long)known[i].gained, p, known[i].p);
+        CHECK(p == swapped, "both sides are alike: %.17g, %.17g", p, swapped);
     }
+    CHECK(waio_mcnemar(0, 1100) == 0, "too small for a double");
+    CHECK(waio_mcnemar(0, 1000000000000) == 0, "far too small");
+    CHECK(waio_mcnemar(2251799813685248, 2251799813685248) == 1, "even");
+    double p = waio_mcnemar(1000000000000, 1000000000001);
+    CHECK(p > 0.999999 && p <= 1, "nearly even, large: %.17g", p);
+    /* Here the normal distribution is exact to 7 digits: 2 Phi(-(d - 1) / sqrt n). */
+    double z = (2000000.0 - 1) / sqrt(1e12);
+    p = waio_mcnemar(499999000000, 500001000000);
+    CHECK(fabs(p / erfc(z / sqrt(2)) - 1) < 1e-6, "large: %.9g, normal %.9g", p, erfc(z / sqrt(2)));
 }
 
-/* With many images the binomial is a normal: erfc(z / sqrt 2), z with a continuity correction. */
-static void large(void)
+/* All sums of 53 bits are exact. */
+static void small_sums(void)
 {
-    static const int64_t sum[] = {1000000, 1000000000, 1000000000000};
-
-    for (size_t i = 0; i < sizeof sum / sizeof *sum; i++)
-        for (int sd = 1; sd <= 4; sd++) {
-            int64_t apart = (int64_t)(sd * sqrt((double)sum[i])) / 2 * 2;
-            int64_t b = (sum[i] - apart) / 2, c = (sum[i] + apart) / 2;
-            double z = ((double)apart - 1) / sqrt((double)sum[i]);
-            double want = erfc(z / sqrt(2)), p = waio_mcnemar_p(b, c);
-            CHECK(fabs(p - want) < 0.002 * want, "%lld and %lld: %.9g, a normal gives %.9g",
-                  (long long)b, (long long)c, p, want);
+    for (int n = 1; n <= 50; n++) {
+        double choose = 1, sum = 0;
+        for (int k = 0; 2 * k <= n; k++) {
+            sum += choose;
+            double p = fmin(1, ldexp(2 * sum, -n)), got = waio_mcnemar(k, n - k);
+            CHECK(fabs(got - p) <= 1e-13 * p, "%d, %d: %.17g, exactly %.17g", k, n - k, got, p);
+            choose = choose * (n - k) / (k + 1);
         }
-    CHECK(waio_mcnemar_p(0, INT64_C(1) << 40) == 0, "certain");
-    CHECK(waio_mcnemar_p(INT64_C(1) << 40, INT64_C(1) << 40) == 1, "no difference");
+    }
 }
 
 int main(void)
 {
-    exact();
-    large();
+    known_values();
+    small_sums();
     return waio_check_result();
 }

@@ -137,16 +137,17 @@ static void random_network(uint64_t seed)
         waio_arena *arena = waio_arena_new();
         simulation sim = sim_new(n.graph, BATCH, &n.ranges, arena);
         waio_quantizer *q = NULL;
-        bool in_float[256] = {false};
-        for (int i = 0; i < n.graph->node_count; i++)
-            in_float[i] = net_pick(3) == 0;
         sim.scheme = (waio_scheme){.per_channel = net_pick(2),
                                    .weights = net_pick(2) ? WAIO_SYMMETRIC : WAIO_ASYMMETRIC,
                                    .activations = (waio_symmetry)net_pick(3),
                                    .rounding = WAIO_ROUND_HALF_AWAY};
         waio_quant_request r = {{random_bits(), random_bits(), random_bits(), random_bits()},
                                 k % 2 ? net_pick(layers + 2) : 0,
-                                k % 3 ? in_float : NULL};
+                                NULL};
+        bool *real = waio_arena_array(arena, (size_t)n.graph->node_count, sizeof *real);
+        for (int i = 0, often = 1 + net_pick(4); i < n.graph->node_count; i++)
+            real[i] = net_pick(4) < often;
+        r.real = k % 4 < 2 ? real : NULL;
         CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &sim.scheme, 1 << 20));
         check_configuration(&n, q, &sim, &r, seed);
         waio_quantizer_free(q);

@@ -73,7 +73,7 @@ static void predict_alone(const waio_session *s, const waio_quant_request *r, in
 static void check_outcome(const waio_session *s, const waio_quant_request *r,
                           const waio_outcome *got, const char *what)
 {
-    int prediction[IMAGES], correct = 0, agree = 0, nan = 0, first = 0, only[2] = {0};
+    int prediction[IMAGES], correct = 0, agree = 0, nan = 0, first = 0, lost = 0, gained = 0;
 
     predict_alone(s, r, prediction);
     for (int i = 0; i < IMAGES; i++) {
@@ -82,12 +82,11 @@ static void check_outcome(const waio_session *s, const waio_quant_request *r,
         nan += prediction[i] < 0;
         first += prediction[i] == prediction[0];
         int label = s->dataset->label[i], real = s->float_prediction[i];
-        only[0] += real == label && prediction[i] != label;
-        only[1] += real != label && prediction[i] == label;
+        lost += real == label && prediction[i] != label;
+        gained += real != label && prediction[i] == label;
     }
-    CHECK(got->float_only == only[0] && got->quantized_only == only[1],
-          "%s: one network alone is right on %lld and %lld images, by hand %d and %d", what,
-          (long long)got->float_only, (long long)got->quantized_only, only[0], only[1]);
+    CHECK(got->lost == lost && got->gained == gained, "%s: lost %lld, gained %lld, by hand %d, %d",
+          what, (long long)got->lost, (long long)got->gained, lost, gained);
     CHECK(got->images == IMAGES && got->correct == correct && got->agree == agree &&
               got->nan_images == nan && got->constant == (first == IMAGES),
           "%s, w=%d a=%d i=%d o=%d first_n=%d: %lld right, %lld agree, by hand %d, %d", what,
