@@ -48,7 +48,9 @@ static waio_status bind_simulated(run *r, waio_session *s, const waio_quant_requ
         if (!waio_op_weighted(r->graph->node[n].op))
             continue;
         int bits = waio_quantizer_weight_bits(s->quantizer, request, n);
-        WAIO_TRY(st, waio_quantizer_weight_values(s->quantizer, n, bits, &values, &scales, arena));
+        WAIO_TRY(st, waio_quantizer_weight_values(
+                         s->quantizer, n, bits, waio_quantizer_input_bits(s->quantizer, request, n),
+                         &values, &scales, arena));
         free(r->weights.packed[n]);
         r->weights.packed[n] = NULL;
         WAIO_TRY(st, waio_program_pack(r->program, n, &r->weights.packed[n], &bytes, values));
