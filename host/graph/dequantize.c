@@ -38,8 +38,8 @@ done:
 }
 
 /* Codes that begin at 0 are how some files write ReLU, and codes from 0 to 6 ReLU6: the range of a
- * fused activation takes its place there (TensorFlow's quantization-aware training). 6 may have moved
- * by half a step when 0 was brought onto a code. */
+ * fused activation takes its place there (TensorFlow's quantization-aware training). 6 may have
+ * moved by half a step when 0 was brought onto a code. */
 static void clamp_by_codes(waio_node *node, const waio_value_params *p)
 {
     float top = p->scale[0] * (float)(waio_params_hi(p) - p->zero_point[0]);

@@ -5,6 +5,7 @@
 
 #include "backend/binding.h"
 #include "nets.h"
+#include "quant/lower.h"
 #include "simulate.h"
 #include "vectors.h"
 
@@ -261,6 +262,103 @@ static void vectors_of_biases(void)
     cJSON_Delete(json);
 }
 
+/* ---- scales that a bias asks for ---- */
+
+/* Scales and codes of node 1's weights in the lowered network; that it fits its accumulators. */
+static void check_wider(const network *n, waio_quantizer *q, const waio_quant_request *r,
+                        const float *want, int count, int bits)
+{
+    waio_graph *lowered = NULL;
+    const waio_value *from = n->graph->value;
+    const int *input = n->graph->node[1].input;
+    int64_t block = waio_shape_count(&from[input[1]].shape) / count;
+    float top = (float)((1 << (bits - 1)) - 1);
+
+    CHECK_OK(waio_lower(&lowered, q, r, WAIO_REQUANT_TFLITE));
+    int conv = net_find(lowered, "middle");
+    const waio_value *w = &lowered->value[lowered->node[conv].input[1]];
+    const waio_value *b = &lowered->value[lowered->node[conv].input[2]];
+    CHECK(w->params.count == count && b->type == WAIO_S32, "%d scales", w->params.count);
+    for (int c = 0; c < count; c++) {
+        float scale = w->params.scale[c];
+        CHECK(fabsf(scale / want[c] - 1) < 2e-7f, "%d bits, scale %d is %.9g, not %.9g", bits, c,
+              (double)scale, (double)want[c]);
+        for (int64_t k = c * block; k < (c + 1) * block; k++) {
+            float code =
+                waio_round_half_away(waio_clampf(from[input[1]].data[k] * (1 / scale), -top, top));
+            CHECK(((const int8_t *)w->codes)[k] == (int)code, "code %d, not %g",
+                  ((const int8_t *)w->codes)[k], (double)code);
+        }
+    }
+    for (int64_t k = 0; k < b->shape.dim[0]; k++)
+        CHECK(abs(((const int32_t *)b->codes)[k]) <= (1 << 30) + 64, "bias %d",
+              ((const int32_t *)b->codes)[k]);
+
+    waio_program *program = NULL; /* which is refused where a sum may not fit */
+    CHECK_OK(waio_program_compile(&program, lowered, &waio_backend_cpu, 1, lowered->node_count));
+    waio_program_free(program);
+    waio_graph_free(lowered);
+}
+
+/* Scales that TensorFlow 2.21's converter gave a layer with the bias 0.5 or -3.7 and weights that a
+ * channel (or the layer) has as small as this, at an input of the scale 0.007821243. */
+static void biases_widen_scales(void)
+{
+    enum { EACH = 36 };     /* weights of a channel */
+    waio_rng rng = net_rng; /* what comes behind this test gets the numbers it always had */
+    static const struct {
+        float bias, weight;
+        int bits;
+        bool per_channel;
+        float scale;
+    } row[] = {
+        {0.5f, 1e-6f, 8, true, 5.953801363e-08f},
+        {0.5f, 1e-9f, 8, true, 5.953801363e-08f},
+        {-3.7f, 1e-6f, 8, true, 4.405813172e-07f},
+        {0.5f, 1, 8, true, 0.007874016f},
+        {0.5f, 6.615334e-8f * 127, 8, true, 6.615334e-8f},     /* 0.9 * 2^30: as it is */
+        {0.5f, 3.969201e-8f * 127, 8, true, 5.953801363e-08f}, /* 1.5 * 2^30 would fit */
+        {0.5f, 1e-9f, 4, true, 5.953801363e-08f},
+        {0.5f, 1e-9f, 8, false, 5.953801363e-08f},
+        {-3.7f, 1e-9f, 4, false, 4.405813172e-07f},
+    };
+
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        waio_graph *g = waio_graph_new("wider");
+        waio_quantizer *q = NULL;
+        waio_scheme scheme;
+        int x = net_input(g, WAIO_SHAPE(1, 4, 4, 3));
+        int y = net_mean(g, net_conv(g, "middle", net_conv(g, "first", x, 4, 1), 4, 1));
+        CHECK_OK(waio_graph_add_output(g, net_dense(g, "head", y, 2)));
+        network n = open_network(g);
+        float *w = (float *)g->value[g->node[1].input[1]].data;
+        float *b = (float *)g->value[g->node[1].input[2]].data, want[4] = {0};
+        n.ranges.min[g->node[1].input[0]] = 0;
+        n.ranges.max[g->node[1].input[0]] = 0.007821243f * 255;
+        for (int k = 0; k < 4 * EACH; k++)
+            if (!row[i].per_channel || k / EACH == 1)
+                w[k] = k % EACH ? row[i].weight * 0.3f : -row[i].weight;
+        b[1] = row[i].bias;
+        for (int c = 0; c < 4; c++) {
+            for (int k = EACH * c; k < EACH * (c + 1); k++)
+                want[c] = fmaxf(want[c], fabsf(w[k]));
+            want[c] /= (float)((1 << (row[i].bits - 1)) - 1);
+        }
+        if (!row[i].per_channel)
+            want[0] = row[i].scale;
+        else
+            want[1] = row[i].scale;
+        CHECK_OK(waio_scheme_ptq(&scheme, row[i].per_channel ? "channel" : "layer", "symmetric",
+                                 "auto"));
+        CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &scheme, 1 << 20));
+        waio_quant_request r = {{row[i].bits, 8, 8, 8}, 0, NULL};
+        check_wider(&n, q, &r, want, row[i].per_channel ? 4 : 1, row[i].bits);
+        waio_quantizer_free(q);
+        close_network(&n);
+    }
+    net_rng = rng;
+}
+
 /* ---- sizes ---- */
 
 /* x (4,4,2) -> c1: 3 of 3x3x2 -> c2: 4 of 3x3x3 -> mean -> fc: 3 of 4 -> softmax. Weights 54, 108
@@ -479,6 +577,7 @@ int main(void)
         random_network(seed);
     shared_constants();
     vectors_of_biases();
+    biases_widen_scales();
     sizes();
     bank();
     what_the_bank_keeps();
