@@ -233,9 +233,25 @@ static inline float *sim_put_all(const simulation *s, const float *x, int64_t co
 
 /* ---- layers ---- */
 
-/* Weights of `bits` bits, a block a scale; `scale` gets one number a block. */
+/* The scale of block `b`, `blocks` in all, so that a bias of 32 bits at its product with the scale
+ * `in` takes no more than half of them; `bias` and `in` are NULL and 0 if there is no such bias. */
+static inline float sim_wider(float scale, const waio_value *bias, float in, int64_t b,
+                              int64_t blocks)
+{
+    double most = 0;
+
+    for (int64_t c = 0; bias && c < bias->shape.dim[0]; c++)
+        if (blocks == 1 || c == b)
+            most = fmax(most, fabs((double)bias->data[c]));
+    if (most / ((double)in * (double)scale) > 1073741823.5)
+        return (float)(most / 1073741823.5 / (double)in);
+    return scale;
+}
+
+/* Weights of `bits` bits, a block a scale; `scale` gets one number a block. `bias`, `in`: see
+ * sim_wider. */
 static inline float *sim_weights(const simulation *s, const waio_value *weight, int bits,
-                                 float *scale)
+                                 float *scale, const waio_value *bias, float in)
 {
     int64_t count = waio_shape_count(&weight->shape);
     int64_t block = s->scheme.per_channel ? count / weight->shape.dim[0] : count;
@@ -249,7 +265,7 @@ static inline float *sim_weights(const simulation *s, const waio_value *weight, 
             max = fmax(max, (double)weight->data[i]);
         }
         sim_grid g = sim_make_grid(min, max, bits, symmetric);
-        *scale = g.scale;
+        *scale = g.scale = sim_wider(g.scale, bias, in, at / block, count / block);
         for (int64_t i = at; i < at + block; i++) {
             double code = sim_round((double)(weight->data[i] * (1 / g.scale)));
             code = code < g.lo ? g.lo : code > g.hi ? g.hi : code;
@@ -290,7 +306,9 @@ static inline void sim_constants(const simulation *s, int n, const float **x)
         x[1] = sim_put_all(s, x[1], sim_count(s, node->input[1]), (sim_grid){.bits = WAIO_F16});
     } else if (layer && quantized) {
         sim_grid in = sim_value_grid(s, node->input[0], in_bits);
-        x[1] = sim_weights(s, &value[node->input[1]], bits, scale);
+        bool half = node->input_count == 3 && in_bits <= 8;
+        x[1] = sim_weights(s, &value[node->input[1]], bits, scale,
+                           half ? &value[node->input[2]] : NULL, half ? in.scale : 0);
         if (node->input_count == 3 && in_bits <= WAIO_MAX_BITS)
             x[2] = sim_bias(s, &value[node->input[2]], &in, scale);
     }

@@ -63,11 +63,22 @@ static void print_layers(const waio_diff *d)
     }
 }
 
+static void print_outputs(const waio_diff *d)
+{
+    for (int o = 0; o < d->outputs; o++) {
+        const waio_diff_output *x = &d->output[o];
+        printf("output %d, %s: %" PRId64 " of %" PRId64 " numbers off, the worst by %.4g steps\n",
+               o, x->name, x->off, x->count, x->worst);
+    }
+}
+
 static void print_summary(const waio_diff *d, const diff_args *a)
 {
-    printf("%d layers in common (%s has %d nodes, %s has %d); %" PRId64 " images, top-1 differs on "
-           "%" PRId64 "\n",
-           d->count, a->left, d->left_nodes, a->right, d->right_nodes, d->images, d->top1_differ);
+    printf("%d layers in common (%s has %d nodes, %s has %d); %" PRId64 " images, %s on %" PRId64
+           "\n",
+           d->count, a->left, d->left_nodes, a->right, d->right_nodes, d->images,
+           d->boxes ? "other boxes" : "top-1 differs", d->differ);
+    print_outputs(d);
     if (d->first < 0) {
         printf("no number is more than %s steps apart\n", a->tolerance);
         return;

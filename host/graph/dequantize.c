@@ -37,6 +37,20 @@ done:
     return st;
 }
 
+/* Codes that begin at 0 are how some files write ReLU, and codes from 0 to 6 ReLU6: the range of a
+ * fused activation takes its place there (TensorFlow's quantization-aware training). 6 may have
+ * moved by half a step when 0 was brought onto a code. */
+static void clamp_by_codes(waio_node *node, const waio_value_params *p)
+{
+    float top = p->scale[0] * (float)(waio_params_hi(p) - p->zero_point[0]);
+
+    if (p->zero_point[0] != waio_params_lo(p))
+        return;
+    node->clamp.lo = fmaxf(node->clamp.lo, 0);
+    if (fabsf(top - 6) <= p->scale[0] / 2)
+        node->clamp.hi = fminf(node->clamp.hi, 6);
+}
+
 waio_status waio_graph_dequantize(waio_graph *graph)
 {
     waio_status st = WAIO_OK;
@@ -47,10 +61,8 @@ waio_status waio_graph_dequantize(waio_graph *graph)
         bool converts = node->op == WAIO_OP_QUANTIZE || node->op == WAIO_OP_DEQUANTIZE;
         if (converts)
             node->op = WAIO_OP_CLIP;
-        /* Codes that begin at 0 are how some files write ReLU. */
-        if (!converts && out->type != WAIO_F32 &&
-            out->params.zero_point[0] == waio_params_lo(&out->params))
-            node->clamp.lo = fmaxf(node->clamp.lo, 0);
+        if (!converts && out->type != WAIO_F32)
+            clamp_by_codes(node, &out->params);
     }
     for (int v = 0; v < graph->value_count; v++) {
         waio_value *value = &graph->value[v];

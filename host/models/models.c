@@ -148,7 +148,7 @@ done:
 static waio_status make_float(waio_model *model, const char *path)
 {
     waio_status st = WAIO_OK;
-    static const char what[] = "float";
+    static const char what[] = "float, ReLU6"; /* changes with what dequantizing makes */
     waio_sha256 sha;
 
     if (!waio_graph_is_quantized(model->graph))

@@ -100,8 +100,10 @@ static waio_status read_weights(weights *w, waio_lowering *l, int n)
     w->node = &l->from->node[n];
     w->bits = waio_quantizer_weight_bits(l->quantizer, l->request, n);
     w->count = waio_shape_count(&l->from->value[w->node->input[1]].shape);
-    WAIO_TRY(st, waio_quantizer_weight_values(l->quantizer, n, w->bits, &w->values, &w->scales,
-                                              l->arena));
+    WAIO_TRY(st,
+             waio_quantizer_weight_values(l->quantizer, n, w->bits,
+                                          waio_quantizer_input_bits(l->quantizer, l->request, n),
+                                          &w->values, &w->scales, l->arena));
     if (w->node->input_count < 3)
         goto done;
     WAIO_NEW(st, w->bias, l->arena, (size_t)l->from->value[w->node->input[2]].shape.dim[0]);

@@ -6,6 +6,11 @@
 
 #include "backend/binding.h"
 
+/* Inputs that the weights of a layer are kept for: any, and each of the bit widths to 8 for which
+ * scales had to be widened (README.md, Eq. 6). */
+enum { ANY_INPUT = 0, INPUTS = 8 + 1 };
+enum { ENTRIES = (WAIO_FLOAT + 1) * INPUTS }; /* of a node */
+
 /* One layer's weights at one bit width. */
 typedef struct bank_entry {
     void *packed, *packed_codes; /* for floats, for codes; either may be NULL */
@@ -37,7 +42,7 @@ struct waio_quantizer {
     const float *const *mean;
     int threads;
     int *weighted_before; /* per node: layers with weights before it */
-    bank_entry *bank;     /* per node and bit width (0 .. WAIO_FLOAT) */
+    bank_entry *bank;     /* per node, bit width (0 .. WAIO_FLOAT) and input */
     size_t bank_bytes, keep_bytes;
 };
 
@@ -75,7 +80,7 @@ waio_status waio_quantizer_create(waio_quantizer **out, const waio_program *prog
         WAIO_NEW(st, q->at[bits].max, q->arena, (size_t)q->graph->value_count);
     }
     WAIO_NEW(st, q->weighted_before, q->arena, (size_t)q->graph->node_count + 1);
-    WAIO_NEW(st, q->bank, q->arena, (size_t)q->graph->node_count * (WAIO_FLOAT + 1));
+    WAIO_NEW(st, q->bank, q->arena, (size_t)q->graph->node_count * ENTRIES);
     for (int n = 0, weighted = 0; n < q->graph->node_count; n++) {
         q->weighted_before[n] = weighted;
         weighted += waio_op_weighted(q->graph->node[n].op);
@@ -100,7 +105,7 @@ void waio_quantizer_set_means(waio_quantizer *q, const float *const *mean)
 static void drop(waio_quantizer *q, bank_entry *entry)
 {
     q->bank_bytes -= entry->bytes;
-    int n = (int)((entry - q->bank) / (WAIO_FLOAT + 1));
+    int n = (int)((entry - q->bank) / ENTRIES);
 
     if (entry->packed)
         waio_program_release(q->program, n, entry->packed);
@@ -114,7 +119,7 @@ void waio_quantizer_free(waio_quantizer *q)
 {
     if (!q)
         return;
-    for (int i = 0; q->bank && i < q->graph->node_count * (WAIO_FLOAT + 1); i++)
+    for (int i = 0; q->bank && i < q->graph->node_count * ENTRIES; i++)
         drop(q, &q->bank[i]);
     waio_arena_free(q->arena);
     free(q);
@@ -173,6 +178,13 @@ int waio_quantizer_value_bits(const waio_quantizer *q, const waio_quant_request 
     if ((in_prefix || from_float) && !read_from(q->graph, real, id, boundary))
         return WAIO_FLOAT;
     return role_bits(&request->bits, q->roles->value[id]);
+}
+
+int waio_quantizer_input_bits(const waio_quantizer *q, const waio_quant_request *request, int n)
+{
+    if (waio_quantizer_in_float(q, request, n))
+        return WAIO_FLOAT;
+    return waio_quantizer_value_bits(q, request, q->graph->node[n].input[0]);
 }
 
 int waio_quantizer_operand_bits(const waio_quantizer *q, const waio_quant_request *request, int id)
@@ -311,24 +323,68 @@ done:
 
 /* ---- weights, biases, constant operands ---- */
 
-static bank_entry *entry_of(waio_quantizer *q, int n, int bits)
+static bank_entry *entry_of(waio_quantizer *q, int n, int bits, int input)
 {
-    return &q->bank[n * (WAIO_FLOAT + 1) + bits];
+    return &q->bank[n * ENTRIES + bits * INPUTS + input];
 }
 
 static void make_room(waio_quantizer *q)
 {
-    int entries = q->graph->node_count * (WAIO_FLOAT + 1);
+    int entries = q->graph->node_count * ENTRIES;
     for (int i = 0; i < entries && q->bank_bytes > q->keep_bytes; i++)
         if (q->bank[i].bytes && q->bank[i].users == 0)
             drop(q, &q->bank[i]);
 }
 
-waio_status waio_quantizer_weight_values(const waio_quantizer *q, int n, int bits, float **values,
-                                         waio_weight_scales *scales, waio_arena *arena)
+/* Whether the bias of node `n` has 32 bits at the scale of input times weight. */
+static bool bias_of_32_bits(const waio_quantizer *q, int n, int bits, int input_bits)
+{
+    return q->graph->node[n].input_count == 3 && waio_bits_quantized(bits) && input_bits <= 8 &&
+           !waio_scheme_float_bias(&q->scheme);
+}
+
+/* Eq. 6: to `least`, per scale, the one that a bias needs whose code would be beyond 2^30, else 0;
+ * whether there is one. NULL: only asks. */
+static bool wider_scales(const waio_quantizer *q, int n, int input_bits,
+                         const waio_weight_scales *scales, const float *bias, float *least)
+{
+    int id = q->graph->node[n].input[0];
+    double in = (double)waio_quantizer_value_params(q, id, input_bits).scale;
+    int64_t channels = q->graph->value[q->graph->node[n].input[2]].shape.dim[0];
+    bool found = false;
+
+    for (int64_t c = 0; c < channels; c++) {
+        int k = scales->count == 1 ? 0 : (int)c;
+        double size = fabs((double)bias[c]), most = INT32_MAX / 2.0;
+        if (size / (in * (double)scales->scale[k]) <= most)
+            continue;
+        found = true;
+        if (least)
+            least[k] = fmaxf(least[k], (float)(size / most / in));
+    }
+    return found;
+}
+
+/* The weights of node `n`; no scale lies below `least` (NULL: any). */
+static waio_status layer_values(const waio_quantizer *q, int n, int bits, float *values,
+                                waio_weight_scales *scales, const float *least, waio_arena *arena)
 {
     const waio_value *weight = &q->graph->value[q->graph->node[n].input[1]];
+    waio_squant_shape shape = waio_layer_shape(&weight->shape);
+    waio_rounder rounder = {waio_program_node_backend(q->program, n)->squant, q->threads};
+
+    return waio_quantize_layer(values, scales, weight->data, &shape, bits, &q->scheme, least,
+                               &rounder, arena);
+}
+
+waio_status waio_quantizer_weight_values(const waio_quantizer *q, int n, int bits, int input_bits,
+                                         float **values, waio_weight_scales *scales,
+                                         waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    const waio_value *weight = &q->graph->value[q->graph->node[n].input[1]];
     int64_t count = waio_shape_count(&weight->shape);
+    float *bias = NULL, *least = NULL;
 
     *values = malloc((size_t)count * sizeof **values);
     if (!*values)
@@ -337,10 +393,16 @@ waio_status waio_quantizer_weight_values(const waio_quantizer *q, int n, int bit
         memcpy(*values, weight->data, (size_t)count * sizeof **values);
         return WAIO_OK;
     }
-    waio_squant_shape shape = waio_layer_shape(&weight->shape);
-    waio_rounder rounder = {waio_program_node_backend(q->program, n)->squant, q->threads};
-    return waio_quantize_layer(*values, scales, weight->data, &shape, bits, &q->scheme, &rounder,
-                               arena);
+    WAIO_TRY(st, layer_values(q, n, bits, *values, scales, NULL, arena));
+    if (!bias_of_32_bits(q, n, bits, input_bits))
+        goto done;
+    WAIO_NEW(st, bias, arena, (size_t)weight->shape.dim[0]);
+    WAIO_NEW(st, least, arena, (size_t)scales->count);
+    waio_quantizer_bias(q, n, *values, bias);
+    if (wider_scales(q, n, input_bits, scales, bias, least))
+        WAIO_TRY(st, layer_values(q, n, bits, *values, scales, least, arena));
+done:
+    return st;
 }
 
 void waio_quantizer_bias(const waio_quantizer *q, int n, const float *values, float *bias)
@@ -422,9 +484,9 @@ static bool codes_fit(const bank_entry *entry, const waio_value_quant *input)
     return entry->packed_codes && entry->magnitude * most <= INT32_MAX;
 }
 
-/* Has the layer's weights packed: as codes, if an input on the grid `input` (NULL: it is not of at
- * most 8 bits) and the weights allow it; else as floats. */
-static waio_status fill_entry(waio_quantizer *q, bank_entry *entry, int n, int bits,
+/* Has the layer's weights for inputs of `input_bits` bits packed: as codes, if an input on the grid
+ * `input` (NULL: it is not of at most 8 bits) and the weights allow it; else as floats. */
+static waio_status fill_entry(waio_quantizer *q, bank_entry *entry, int n, int bits, int input_bits,
                               const waio_value_quant *input)
 {
     waio_status st = WAIO_OK;
@@ -441,7 +503,8 @@ static waio_status fill_entry(waio_quantizer *q, bank_entry *entry, int n, int b
     }
     if (!entry->arena)
         return WAIO_ENOMEM;
-    WAIO_TRY(st, waio_quantizer_weight_values(q, n, bits, &values, &entry->scales, entry->arena));
+    WAIO_TRY(st, waio_quantizer_weight_values(q, n, bits, input_bits, &values, &entry->scales,
+                                              entry->arena));
     if (fresh && q->graph->node[n].input_count == 3) {
         int64_t channels = q->graph->value[q->graph->node[n].input[2]].shape.dim[0];
         WAIO_NEW(st, entry->bias, entry->arena, (size_t)channels);
@@ -455,6 +518,23 @@ done:
     free(values);
     if (st != WAIO_OK && fresh)
         drop(q, entry);
+    return st;
+}
+
+/* The weights of node `n` for an input of `input_bits` bits. */
+static waio_status find_entry(waio_quantizer *q, bank_entry **entry, int n, int bits,
+                              int input_bits, const waio_value_quant *input)
+{
+    waio_status st = WAIO_OK;
+
+    *entry = entry_of(q, n, bits, ANY_INPUT);
+    WAIO_TRY(st, fill_entry(q, *entry, n, bits, WAIO_FLOAT, input));
+    if (!bias_of_32_bits(q, n, bits, input_bits) ||
+        !wider_scales(q, n, input_bits, &(*entry)->scales, (*entry)->bias, NULL))
+        goto done;
+    *entry = entry_of(q, n, bits, input_bits);
+    WAIO_TRY(st, fill_entry(q, *entry, n, bits, input_bits, input));
+done:
     return st;
 }
 
@@ -484,15 +564,13 @@ static waio_status bind_weighted(waio_quantizer *q, const waio_quant_request *re
     binding_owner *owner = out->owned;
     const waio_node *node = &q->graph->node[n];
     int bits = waio_quantizer_weight_bits(q, request, n);
-    int input_bits = waio_quantizer_in_float(q, request, n)
-                         ? WAIO_FLOAT
-                         : waio_quantizer_value_bits(q, request, node->input[0]);
-    bank_entry *entry = entry_of(q, n, bits);
-    float *bias = NULL;
-
+    int input_bits = waio_quantizer_input_bits(q, request, n);
     waio_value_quant input = value_quant(q, node->input[0], input_bits);
     bool on_grid = waio_bits_quantized(input_bits) && input_bits <= 8;
-    WAIO_TRY(st, fill_entry(q, entry, n, bits, on_grid ? &input : NULL));
+    bank_entry *entry = NULL;
+    float *bias = NULL;
+
+    WAIO_TRY(st, find_entry(q, &entry, n, bits, input_bits, on_grid ? &input : NULL));
     entry->users++;
     owner->used[owner->used_count++] = entry;
     constant[node->input[1]] = entry->packed;
@@ -669,7 +747,8 @@ waio_status waio_quantizer_verify_weights(waio_quantizer *q, const waio_quant_re
         if (!scratch.arena)
             return WAIO_ENOMEM;
         WAIO_TRY(st,
-                 waio_quantizer_weight_values(q, n, bits, &values, &scratch.scales, scratch.arena));
+                 waio_quantizer_weight_values(q, n, bits, waio_quantizer_input_bits(q, request, n),
+                                              &values, &scratch.scales, scratch.arena));
         WAIO_TRY(st,
                  waio_count_levels(&levels, values, waio_shape_count(shape),
                                    q->scheme.per_channel ? shape->dim[0] : 1, INT64_C(1) << bits));

@@ -88,10 +88,14 @@ bool waio_quantizer_in_float(const waio_quantizer *quantizer, const waio_quant_r
 int waio_quantizer_boundary(const waio_quantizer *quantizer, const waio_quant_request *request);
 /* Parameters of a value (or of a constant operand) at `bits` bits, 2 to 16. */
 waio_qparams waio_quantizer_value_params(const waio_quantizer *quantizer, int id, int bits);
+/* Bits of the activation that node `n` reads first; float in the float prefix. */
+int waio_quantizer_input_bits(const waio_quantizer *quantizer, const waio_quant_request *request,
+                              int n);
 /* The values of node `n`'s weights at `bits` bits (released with free()), and their scales (none
- * for f16 and float), in `arena`. */
+ * for f16 and float), in `arena`. Scales are wide enough for the bias of 32 bits that an input of
+ * `input_bits` bits asks for (README.md, Eq. 6). */
 waio_status waio_quantizer_weight_values(const waio_quantizer *quantizer, int n, int bits,
-                                         float **values, waio_weight_scales *scales,
+                                         int input_bits, float **values, waio_weight_scales *scales,
                                          waio_arena *arena);
 /* The bias of node `n` that goes with weights of these values: corrected, where the scheme says so,
  * by what quantized weights change in the mean of its output: b - sum (w~ - w) E[x], over all cells

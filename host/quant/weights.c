@@ -16,9 +16,15 @@ typedef struct tensor {
     int64_t block; /* weights of one scale */
     int bits;
     const waio_scheme *scheme;
+    const float *least;     /* per block: the smallest scale; NULL: any */
     float *scale;           /* per block */
     waio_squant_grid *grid; /* per block; NULL: rounding to nearest */
 } tensor;
+
+static float widened(const tensor *t, int64_t b, float scale)
+{
+    return t->least ? fmaxf(scale, t->least[b]) : scale;
+}
 
 static void round_nearest(const tensor *t, int64_t b, float min, float max)
 {
@@ -28,6 +34,7 @@ static void round_nearest(const tensor *t, int64_t b, float min, float max)
 
     if (t->scheme->weights == WAIO_SYMMETRIC) {
         waio_qparams p = waio_qparams_symmetric(min, max, t->bits);
+        p.scale = widened(t, b, p.scale);
         float inverse = 1.0f / p.scale, top = (float)p.hi;
         t->scale[b] = p.scale;
         for (int64_t i = 0; i < t->block; i++)
@@ -35,6 +42,7 @@ static void round_nearest(const tensor *t, int64_t b, float min, float max)
         return;
     }
     waio_qparams p = waio_qparams_asymmetric(min, max, t->bits);
+    p.scale = widened(t, b, p.scale);
     waio_fq fq = waio_qparams_fq(&p);
     t->scale[b] = p.scale;
     for (int64_t i = 0; i < t->block; i++)
@@ -55,6 +63,10 @@ static waio_status do_block(void *payload, int64_t b)
         goto done;
     }
     t->grid[b] = waio_squant_grid_of(min, max, t->bits, t->scheme->weights == WAIO_SYMMETRIC);
+    if (t->grid[b].scale > 0) {
+        t->grid[b].scale = widened(t, b, t->grid[b].scale);
+        t->grid[b].inverse = 1.0f / t->grid[b].scale;
+    }
     t->scale[b] = t->grid[b].scale > 0 ? t->grid[b].scale : 1.0f / t->grid[b].inverse;
 done:
     return st;
@@ -114,11 +126,11 @@ static waio_status round_squant(float *code, const float *weight, const waio_squ
 
 waio_status waio_quantize_layer(float *out, waio_weight_scales *scales, const float *weight,
                                 const waio_squant_shape *shape, int bits, const waio_scheme *scheme,
-                                const waio_rounder *rounder, waio_arena *arena)
+                                const float *least, const waio_rounder *rounder, waio_arena *arena)
 {
     waio_status st = WAIO_OK;
     int64_t count = shape->channels * shape->positions * shape->inputs;
-    tensor t = {.out = out, .weight = weight, .bits = bits, .scheme = scheme};
+    tensor t = {.out = out, .weight = weight, .bits = bits, .scheme = scheme, .least = least};
 
     if (scheme->weight_rounding != WAIO_WEIGHTS_NEAREST && bits != WAIO_F16)
         WAIO_NEW(st, t.grid, arena, (size_t)shape->channels);

@@ -31,10 +31,11 @@ typedef struct waio_rounder {
 } waio_rounder;
 
 /* The same for a layer's weights by everything that the scheme says, SQuant among it. Values on
- * asymmetric grids of SQuant are no products of code and scale. */
+ * asymmetric grids of SQuant are no products of code and scale. `least`: a scale that is below
+ * least[k] becomes least[k], for each scale k; NULL: none does (asymmetric SQuant: none can). */
 waio_status waio_quantize_layer(float *out, waio_weight_scales *scales, const float *weight,
                                 const waio_squant_shape *shape, int bits, const waio_scheme *scheme,
-                                const waio_rounder *rounder, waio_arena *arena);
+                                const float *least, const waio_rounder *rounder, waio_arena *arena);
 /* The shape of a layer's weights, (OC, KH, KW, IC) or (OC, IC). */
 waio_squant_shape waio_layer_shape(const waio_shape *weight);
 

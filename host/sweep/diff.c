@@ -48,7 +48,9 @@ static waio_status bind_simulated(run *r, waio_session *s, const waio_quant_requ
         if (!waio_op_weighted(r->graph->node[n].op))
             continue;
         int bits = waio_quantizer_weight_bits(s->quantizer, request, n);
-        WAIO_TRY(st, waio_quantizer_weight_values(s->quantizer, n, bits, &values, &scales, arena));
+        WAIO_TRY(st, waio_quantizer_weight_values(
+                         s->quantizer, n, bits, waio_quantizer_input_bits(s->quantizer, request, n),
+                         &values, &scales, arena));
         free(r->weights.packed[n]);
         r->weights.packed[n] = NULL;
         WAIO_TRY(st, waio_program_pack(r->program, n, &r->weights.packed[n], &bytes, values));
@@ -290,20 +292,100 @@ static void compare_right(void *payload, int id, const float *data, int64_t coun
     }
 }
 
+/* ---- what the networks give ---- */
+
+/* The scale of an output's codes, be they behind it or in front of its dequantize. */
+static double output_scale(const run *r, int id)
+{
+    int n = waio_graph_producer(r->graph, id);
+    double scale = scale_of(r, id);
+
+    if (scale == 0 && n >= 0 && r->graph->node[n].op == WAIO_OP_DEQUANTIZE)
+        scale = scale_of(r, r->graph->node[n].input[0]);
+    return scale;
+}
+
+static waio_status list_outputs(comparison *c, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    const waio_graph *left = c->side[0].graph, *right = c->side[1].graph;
+    int count = left->output_count < right->output_count ? left->output_count : right->output_count;
+
+    WAIO_NEW(st, c->diff->output, arena, (size_t)count);
+    for (int o = 0; o < count; o++) {
+        const waio_value *x = &left->value[left->output[o]];
+        double scale = output_scale(&c->side[1], right->output[o]);
+        if (waio_shape_count(&x->shape) != waio_shape_count(&right->value[right->output[o]].shape))
+            break;
+        if (scale == 0)
+            scale = output_scale(&c->side[0], left->output[o]);
+        c->diff->output[c->diff->outputs++] =
+            (waio_diff_output){.name = waio_arena_strdup(arena, x->name), .step = scale};
+    }
+done:
+    return st;
+}
+
+static const void *output_of(const run *r, int o)
+{
+    return waio_workspace_value(&r->workspace, r->program, r->graph->output[o]);
+}
+
+static void compare_output(comparison *c, int o)
+{
+    waio_diff_output *out = &c->diff->output[o];
+    const waio_value *value[2];
+    const void *data[2];
+    double largest = 0, step = out->step;
+
+    for (int k = 0; k < 2; k++) {
+        value[k] = &c->side[k].graph->value[c->side[k].graph->output[o]];
+        data[k] = output_of(&c->side[k], o);
+    }
+    int64_t count = waio_shape_count(&value[0]->shape);
+    for (int64_t i = 0; step == 0 && i < count; i++)
+        largest = fmax(largest, fabs((double)number_at(value[0], data[0], i)));
+    step = step != 0 ? step : fmax(FLOAT_STEP * largest, 1e-30);
+    out->count += count;
+    for (int64_t i = 0; i < count; i++) {
+        double apart = fabs((double)number_at(value[1], data[1], i) -
+                            (double)number_at(value[0], data[0], i)) /
+                       step;
+        apart = isnan(apart) ? INFINITY : apart;
+        out->off += apart > c->tolerance;
+        out->worst = fmax(out->worst, apart);
+    }
+}
+
 static int32_t predict_one(const run *r, int classes)
 {
     int32_t class = 0;
-    int id = r->graph->output[0];
 
-    waio_predict(&class, waio_workspace_value(&r->workspace, r->program, id),
-                 r->graph->value[id].type, classes, 1);
+    waio_predict(&class, output_of(r, 0), r->graph->value[r->graph->output[0]].type, classes, 1);
     return class;
+}
+
+static waio_status same_boxes(bool *same, const comparison *c, const waio_session *s, int64_t image)
+{
+    waio_status st = WAIO_OK;
+    waio_found_list found[2] = {{0}};
+    const waio_detector *d = s->detecting.detector;
+
+    for (int k = 0; k < 2; k++)
+        WAIO_TRY(st, waio_detecting_find(&found[k], &s->detecting, 0, c->side[k].graph,
+                                         output_of(&c->side[k], d->boxes),
+                                         output_of(&c->side[k], d->scores), s->dataset, image));
+    *same = waio_found_same(&found[0], &found[1]);
+done:
+    waio_found_lists_free(found, 2);
+    return st;
 }
 
 static waio_status run_image(comparison *c, const waio_session *s, int64_t image)
 {
     waio_status st = WAIO_OK;
     waio_observer_hook hook[2] = {{keep_left, c}, {compare_right, c}};
+    bool same = false;
 
     for (int k = 0; k < 2; k++) {
         const run *r = &c->side[k];
@@ -311,11 +393,18 @@ static waio_status run_image(comparison *c, const waio_session *s, int64_t image
         WAIO_TRY(st, waio_program_run(r->program, r->binding, &r->workspace,
                                       (waio_run_range){0, r->graph->node_count, false, false},
                                       &hook[k]));
-        WAIO_TRY(st, waio_workspace_fetch(&r->workspace, r->program, r->graph->output[0]));
+        for (int o = 0; o < r->graph->output_count; o++)
+            WAIO_TRY(st, waio_workspace_fetch(&r->workspace, r->program, r->graph->output[o]));
     }
+    for (int o = 0; o < c->diff->outputs; o++)
+        compare_output(c, o);
+    if (c->diff->boxes)
+        WAIO_TRY(st, same_boxes(&same, c, s, image));
+    else
+        same = predict_one(&c->side[0], s->dataset->classes) ==
+               predict_one(&c->side[1], s->dataset->classes);
     c->diff->images++;
-    c->diff->top1_differ += predict_one(&c->side[0], s->dataset->classes) !=
-                            predict_one(&c->side[1], s->dataset->classes);
+    c->diff->differ += !same;
 done:
     return st;
 }
@@ -334,6 +423,10 @@ waio_status waio_session_diff(waio_diff *out, waio_session *session,
     out->left_nodes = c.side[0].graph->node_count;
     out->right_nodes = c.side[1].graph->node_count;
     WAIO_TRY(st, pair_layers(&c, arena));
+    WAIO_TRY(st, list_outputs(&c, arena));
+    out->boxes = session->detecting.detector != NULL;
+    if (out->boxes && out->outputs < c.side[0].graph->output_count)
+        WAIO_FAIL(st, WAIO_EINPUT, "the other network has not the outputs of a detector");
     for (int64_t i = 0; i < images && i < session->dataset->count; i++)
         WAIO_TRY(st, run_image(&c, session, i));
     for (int l = out->count - 1; l >= 0; l--)

@@ -24,12 +24,25 @@ typedef struct waio_diff_layer {
     double worst;       /* largest difference, in steps; infinite if one side has a NaN */
 } waio_diff_layer;
 
+/* What the networks give, output by output, in the same steps. */
+typedef struct waio_diff_output {
+    const char *name; /* of the left side's value, in the caller's arena */
+    double step;
+    int64_t count, off;
+    double worst;
+} waio_diff_output;
+
 typedef struct waio_diff {
     waio_diff_layer *layer; /* in the order of the left side, in the caller's arena */
     int count;
     int first; /* the first layer with a number off, -1 if there is none */
     int left_nodes, right_nodes;
-    int64_t images, top1_differ; /* of the first output */
+    waio_diff_output *output; /* those that both sides have, by their place; in the arena */
+    int outputs;
+    bool boxes; /* the network is a detector */
+    /* Images where the sides have another class first, or (detectors) see other boxes: of those
+     * with a score of a half or more, one is without its like (same class, overlap of a half). */
+    int64_t images, differ;
 } waio_diff;
 
 /* Runs the session's first `images` images through both sides, one at a time. Layers are matched by

@@ -63,6 +63,12 @@ waio_dataset_params waio_session_images(const waio_session *s)
     return params;
 }
 
+/* The data set of no_images. */
+static bool sees_nothing(const waio_dataset *d)
+{
+    return d->count == 0;
+}
+
 static waio_status check_fit(const waio_session *s)
 {
     const waio_graph *graph = s->model.graph;
@@ -85,7 +91,7 @@ static waio_status check_fit(const waio_session *s)
         return waio_error(
             WAIO_EINPUT, "model %s does not fit data set %s: its input is %s, an image is %s",
             s->model.name, d->name, waio_shape_text(in, want), waio_shape_text(&image, have));
-    if (d->count == 0) /* no_images: nothing is evaluated */
+    if (sees_nothing(d))
         return WAIO_OK;
     if (d->label && graph->detector)
         return waio_error(WAIO_EINPUT, "model %s is a detector, data set %s has one label an image",
@@ -303,8 +309,9 @@ waio_status waio_session_open(waio_session **out, const char *model, const char 
     WAIO_TRY(st, waio_preprocess_table(&s->input_table, options->preprocess, s->dataset->channels));
     WAIO_NEW(st, s->float_prediction, s->arena, (size_t)s->dataset->count);
     WAIO_NEW(st, s->last_prediction, s->arena, (size_t)s->dataset->count);
-    if (s->model.graph->detector && s->dataset->count > 0) {
-        WAIO_TRY(st, waio_detecting_create(&s->detecting, s->model.graph, s->dataset,
+    if (s->model.graph->detector) {
+        WAIO_TRY(st, waio_detecting_create(&s->detecting, s->model.graph,
+                                           sees_nothing(s->dataset) ? NULL : s->dataset,
                                            s->options.threads, s->arena));
         WAIO_NEW(st, s->float_found, s->arena, (size_t)s->dataset->count);
         WAIO_NEW(st, s->last_found, s->arena, (size_t)s->dataset->count);

@@ -64,7 +64,7 @@ static waio_status run_once(const layer *l, int64_t layers, int bits, int thread
     for (int64_t i = 0; i < layers; i++) {
         waio_weight_scales scales;
         WAIO_TRY(st, waio_quantize_layer(out, &scales, l[i].weight, &l[i].shape, bits, &scheme,
-                                         &rounder, arena));
+                                         NULL, &rounder, arena));
         if (values && fwrite(out, sizeof *out, (size_t)l[i].count, values) != (size_t)l[i].count)
             WAIO_FAIL(st, WAIO_EINPUT, "the values cannot be written");
     }

@@ -92,17 +92,17 @@ static void test_squant(const char *model)
         waio_weight_scales scales;
 
         CHECK(cuda->squant != NULL, "the backend rounds nothing");
-        CHECK_OK(
-            waio_quantize_layer(want, &scales, weight->data, &shape, 4, &scheme, &host, arena));
+        CHECK_OK(waio_quantize_layer(want, &scales, weight->data, &shape, 4, &scheme, NULL, &host,
+                                     arena));
         long calls = double_here()->calls();
-        CHECK_OK(
-            waio_quantize_layer(got, &scales, weight->data, &shape, 4, &scheme, &device, arena));
+        CHECK_OK(waio_quantize_layer(got, &scales, weight->data, &shape, 4, &scheme, NULL, &device,
+                                     arena));
         CHECK(double_here()->calls() > calls, "the device was not asked");
         CHECK(memcmp(want, got, bytes) == 0, "%s, %s: other weights on the device", model,
               node->name);
         double_here()->limit_memory(64);
-        CHECK_OK(
-            waio_quantize_layer(left, &scales, weight->data, &shape, 4, &scheme, &device, arena));
+        CHECK_OK(waio_quantize_layer(left, &scales, weight->data, &shape, 4, &scheme, NULL, &device,
+                                     arena));
         double_here()->limit_memory(0);
         CHECK(memcmp(want, left, bytes) == 0, "%s, %s: other weights without room", model,
               node->name);

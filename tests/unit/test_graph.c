@@ -401,6 +401,43 @@ static void reading_and_printing(void)
     waio_graph_free(graph);
 }
 
+/* Codes that begin at 0 stand for ReLU, and if they end at 6 for ReLU6; others for nothing. */
+static void codes_stand_for_clamps(void)
+{
+    static const struct {
+        float scale;
+        int32_t zero_point;
+        float lo, hi;
+    } row[] = {{0.023528477f, -128, 0, 6},
+               {0.0235294f, -128, 0, 6},
+               {0.0233f, -128, 0, INFINITY},
+               {0.0238f, -128, 0, INFINITY},
+               {0.023528477f, -127, -INFINITY, INFINITY},
+               {0.05f, 3, -INFINITY, INFINITY},
+               {0.1f, -128, 0, INFINITY}};
+
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        waio_graph *graph = waio_graph_new("codes");
+        waio_node node = {
+            .op = WAIO_OP_MAXIMUM, .name = "n", .input_count = 2, .clamp = WAIO_NO_CLAMP};
+        waio_value_params params = {
+            .bits = 8, .count = 1, .scale = &row[i].scale, .zero_point = &row[i].zero_point};
+        int id = -1;
+        CHECK_OK(waio_graph_add_input(graph, &node.input[0], "x", &WAIO_SHAPE(1, 4)));
+        node.input[1] = node.input[0];
+        CHECK_OK(waio_graph_set_type(graph, node.input[0], WAIO_S8, &params));
+        CHECK_OK(waio_graph_add_node(graph, &id, &node));
+        CHECK_OK(waio_graph_set_type(graph, id, WAIO_S8, &params));
+        CHECK_OK(waio_graph_add_output(graph, id));
+        CHECK_OK(waio_graph_dequantize(graph));
+        waio_clamp got = graph->node[0].clamp;
+        CHECK(got.lo == row[i].lo && got.hi == row[i].hi, "scale %g: clamp %g to %g",
+              (double)row[i].scale, (double)got.lo, (double)got.hi);
+        CHECK(graph->value[id].type == WAIO_F32, "still codes");
+        waio_graph_free(graph);
+    }
+}
+
 int main(void)
 {
     for (int i = 0; i < REFUSALS; i++)
@@ -410,5 +447,6 @@ int main(void)
     constants_must_be_finite();
     shared_weights_are_split();
     reading_and_printing();
+    codes_stand_for_clamps();
     return waio_check_result();
 }

@@ -211,7 +211,7 @@ static void files(int k)
         waio_diff_side side[2] = {{NULL, true, &waio_backend_ref},
                                   {path, false, &waio_backend_ref}};
         CHECK_OK(waio_session_diff(&d, s, r, WAIO_REQUANT_TFLITE, side, 3, 0.01, arena));
-        CHECK(d.first < 0 && d.top1_differ == 0 && d.count >= 16, "%s, %s: %s is off by %g steps",
+        CHECK(d.first < 0 && d.differ == 0 && d.count >= 16, "%s, %s: %s is off by %g steps",
               networks[k], text_of(r), d.first < 0 ? "nothing" : d.layer[d.first].name,
               d.first < 0 ? 0 : d.layer[d.first].worst);
         unlink(path);

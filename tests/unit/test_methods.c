@@ -196,7 +196,8 @@ static void corrected_biases(void)
         if (!waio_op_weighted(node->op))
             continue;
         CHECK(node->input_count == 3, "a layer without a bias");
-        CHECK_OK(waio_quantizer_weight_values(s->quantizer, n, 3, &values, &scales, s->arena));
+        CHECK_OK(waio_quantizer_weight_values(s->quantizer, n, 3, WAIO_FLOAT, &values, &scales,
+                                              s->arena));
         waio_quantizer_bias(s->quantizer, n, values, bias);
         const waio_value *w = &g->value[node->input[1]];
         int64_t oc = w->shape.dim[0], ic = w->shape.dim[w->shape.rank - 1];

@@ -5,6 +5,7 @@
 
 #include "backend/binding.h"
 #include "nets.h"
+#include "quant/lower.h"
 #include "simulate.h"
 #include "vectors.h"
 
@@ -34,6 +35,22 @@ static void run(const network *n, const waio_binding *binding, const float *x,
 static void observe(void *payload, int id, const float *data, int64_t count)
 {
     waio_ranges_observe(payload, id, data, count);
+}
+
+/* Makes some channels' weights, or a whole layer's, so small that a bias of 32 bits asks for a
+ * wider scale. */
+static void shrink_weights(waio_graph *graph)
+{
+    for (int i = 0; i < graph->node_count; i++) {
+        const waio_value *w = &graph->value[graph->node[i].input[1]];
+        int64_t block = waio_shape_count(&w->shape) / w->shape.dim[0];
+        if (!waio_op_weighted(graph->node[i].op) || net_pick(3))
+            continue;
+        int only = net_pick(2) ? net_pick((int)w->shape.dim[0]) : -1;
+        for (int64_t k = 0; k < waio_shape_count(&w->shape); k++)
+            if (only < 0 || k / block == only)
+                ((float *)w->data)[k] *= ldexpf(1, -20 - net_pick(2) * 10);
+    }
 }
 
 /* Takes the graph; its ranges are those of one random batch. */
@@ -128,7 +145,10 @@ static int random_bits(void)
 
 static void random_network(uint64_t seed)
 {
-    network n = open_network(net_random_graph(seed));
+    waio_graph *graph = net_random_graph(seed);
+    if (seed % 2)
+        shrink_weights(graph);
+    network n = open_network(graph);
     int layers = 0;
 
     for (int i = 0; i < n.graph->node_count; i++)
@@ -217,7 +237,12 @@ static int check_bias(const cJSON *row)
     CHECK_OK(waio_quantizer_bind(q, &(waio_quant_request){{8, 8, 8, 8}, 0, NULL}, &binding));
     const float *got = binding.binding.constant[input[2]];
     for (int i = 0; i < count; i++) {
-        double want = vectors_at(codes, i) * vectors_at(steps, i);
+        double code = vectors_at(codes, i), want = code * vectors_at(steps, i);
+        double ours =
+            waio_quantizer_bias_code((float)vectors_at(bias, i), (float)vectors_at(steps, i), 8);
+        CHECK(ours == code, "bias %g has the code %g, not %g", vectors_at(bias, i), ours, code);
+        if (fabs(code) > 0x1p30) /* the layer's scale is widened instead */
+            want = vectors_at(bias, i);
         CHECK(fabs((double)got[i] - want) <= 3e-7 * fabs(want), "bias %g becomes %.9g, not %.9g",
               vectors_at(bias, i), (double)got[i], want);
     }
@@ -236,6 +261,103 @@ static void vectors_of_biases(void)
     cJSON_ArrayForEach(row, cJSON_GetObjectItem(json, "bias_int32")) rows += check_bias(row);
     CHECK(rows == 4, "%d rows", rows);
     cJSON_Delete(json);
+}
+
+/* ---- scales that a bias asks for ---- */
+
+/* Scales and codes of node 1's weights in the lowered network; that it fits its accumulators. */
+static void check_wider(const network *n, waio_quantizer *q, const waio_quant_request *r,
+                        const float *want, int count, int bits)
+{
+    waio_graph *lowered = NULL;
+    const waio_value *from = n->graph->value;
+    const int *input = n->graph->node[1].input;
+    int64_t block = waio_shape_count(&from[input[1]].shape) / count;
+    float top = (float)((1 << (bits - 1)) - 1);
+
+    CHECK_OK(waio_lower(&lowered, q, r, WAIO_REQUANT_TFLITE));
+    int conv = net_find(lowered, "middle");
+    const waio_value *w = &lowered->value[lowered->node[conv].input[1]];
+    const waio_value *b = &lowered->value[lowered->node[conv].input[2]];
+    CHECK(w->params.count == count && b->type == WAIO_S32, "%d scales", w->params.count);
+    for (int c = 0; c < count; c++) {
+        float scale = w->params.scale[c];
+        CHECK(fabsf(scale / want[c] - 1) < 2e-7f, "%d bits, scale %d is %.9g, not %.9g", bits, c,
+              (double)scale, (double)want[c]);
+        for (int64_t k = c * block; k < (c + 1) * block; k++) {
+            float code =
+                waio_round_half_away(waio_clampf(from[input[1]].data[k] * (1 / scale), -top, top));
+            CHECK(((const int8_t *)w->codes)[k] == (int)code, "code %d, not %g",
+                  ((const int8_t *)w->codes)[k], (double)code);
+        }
+    }
+    for (int64_t k = 0; k < b->shape.dim[0]; k++)
+        CHECK(abs(((const int32_t *)b->codes)[k]) <= (1 << 30) + 64, "bias %d",
+              ((const int32_t *)b->codes)[k]);
+
+    waio_program *program = NULL; /* which is refused where a sum may not fit */
+    CHECK_OK(waio_program_compile(&program, lowered, &waio_backend_cpu, 1, lowered->node_count));
+    waio_program_free(program);
+    waio_graph_free(lowered);
+}
+
+/* Scales that TensorFlow 2.21's converter gave a layer with the bias 0.5 or -3.7 and weights that a
+ * channel (or the layer) has as small as this, at an input of the scale 0.007821243. */
+static void biases_widen_scales(void)
+{
+    enum { EACH = 36 };     /* weights of a channel */
+    waio_rng rng = net_rng; /* what comes behind this test gets the numbers it always had */
+    static const struct {
+        float bias, weight;
+        int bits;
+        bool per_channel;
+        float scale;
+    } row[] = {
+        {0.5f, 1e-6f, 8, true, 5.953801363e-08f},
+        {0.5f, 1e-9f, 8, true, 5.953801363e-08f},
+        {-3.7f, 1e-6f, 8, true, 4.405813172e-07f},
+        {0.5f, 1, 8, true, 0.007874016f},
+        {0.5f, 6.615334e-8f * 127, 8, true, 6.615334e-8f},     /* 0.9 * 2^30: as it is */
+        {0.5f, 3.969201e-8f * 127, 8, true, 5.953801363e-08f}, /* 1.5 * 2^30 would fit */
+        {0.5f, 1e-9f, 4, true, 5.953801363e-08f},
+        {0.5f, 1e-9f, 8, false, 5.953801363e-08f},
+        {-3.7f, 1e-9f, 4, false, 4.405813172e-07f},
+    };
+
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        waio_graph *g = waio_graph_new("wider");
+        waio_quantizer *q = NULL;
+        waio_scheme scheme;
+        int x = net_input(g, WAIO_SHAPE(1, 4, 4, 3));
+        int y = net_mean(g, net_conv(g, "middle", net_conv(g, "first", x, 4, 1), 4, 1));
+        CHECK_OK(waio_graph_add_output(g, net_dense(g, "head", y, 2)));
+        network n = open_network(g);
+        float *w = (float *)g->value[g->node[1].input[1]].data;
+        float *b = (float *)g->value[g->node[1].input[2]].data, want[4] = {0};
+        n.ranges.min[g->node[1].input[0]] = 0;
+        n.ranges.max[g->node[1].input[0]] = 0.007821243f * 255;
+        for (int k = 0; k < 4 * EACH; k++)
+            if (!row[i].per_channel || k / EACH == 1)
+                w[k] = k % EACH ? row[i].weight * 0.3f : -row[i].weight;
+        b[1] = row[i].bias;
+        for (int c = 0; c < 4; c++) {
+            for (int k = EACH * c; k < EACH * (c + 1); k++)
+                want[c] = fmaxf(want[c], fabsf(w[k]));
+            want[c] /= (float)((1 << (row[i].bits - 1)) - 1);
+        }
+        if (!row[i].per_channel)
+            want[0] = row[i].scale;
+        else
+            want[1] = row[i].scale;
+        CHECK_OK(waio_scheme_ptq(&scheme, row[i].per_channel ? "channel" : "layer", "symmetric",
+                                 "auto"));
+        CHECK_OK(waio_quantizer_create(&q, n.program, &n.roles, &n.ranges, &scheme, 1 << 20));
+        waio_quant_request r = {{row[i].bits, 8, 8, 8}, 0, NULL};
+        check_wider(&n, q, &r, want, row[i].per_channel ? 4 : 1, row[i].bits);
+        waio_quantizer_free(q);
+        close_network(&n);
+    }
+    net_rng = rng;
 }
 
 /* ---- sizes ---- */
@@ -456,6 +578,7 @@ int main(void)
         random_network(seed);
     shared_constants();
     vectors_of_biases();
+    biases_widen_scales();
     sizes();
     bank();
     what_the_bank_keeps();

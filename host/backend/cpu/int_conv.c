@@ -108,8 +108,9 @@ ptrdiff_t waio_int_block_x(const waio_int_conv *c, int group, int block)
 /* Cuts a pixel's products into parts that 32 bits hold. */
 static waio_status set_parts(waio_int_conv *c)
 {
-    int64_t most = (c->x_type == WAIO_S8 ? WAIO_INT_PART_8 : WAIO_INT_PART_16) * c->bytes /
-                   WAIO_INT_STEP_BYTES; /* in steps */
+    int64_t numbers = c->x_type == WAIO_S8 ? WAIO_INT_PART_8 : WAIO_INT_PART_16;
+    int64_t most =
+        (c->w_zero ? numbers / 2 : numbers) * c->bytes / WAIO_INT_STEP_BYTES; /* in steps */
     int64_t per_run = (c->steps + most - 1) / most, together = larger(1, most / c->steps);
     int64_t count = per_run > 1 ? per_run * c->segments : (c->segments + together - 1) / together;
 
@@ -127,12 +128,24 @@ static waio_status set_parts(waio_int_conv *c)
 
 static int64_t magnitude_of(const waio_value *w, int64_t from, int64_t count)
 {
+    int32_t zero = w->params.zero_point[0];
     int64_t sum = 0;
 
     for (int64_t i = from; i < from + count; i++)
-        sum += w->type == WAIO_S8 ? abs(((const int8_t *)w->codes)[i])
+        sum += w->type == WAIO_S8 ? abs(((const int8_t *)w->codes)[i] - zero)
                                   : abs(((const int16_t *)w->codes)[i]);
     return sum;
+}
+
+/* Whether all w - z_w are codes of 8 bits. */
+static bool moved_weights_fit(const waio_value *w)
+{
+    for (int64_t i = 0; i < waio_shape_count(&w->shape); i++) {
+        int32_t moved = ((const int8_t *)w->codes)[i] - w->params.zero_point[0];
+        if (moved < -128 || moved > 127)
+            return false;
+    }
+    return true;
 }
 
 static int64_t bias_size(const waio_value *bias, int64_t c)
@@ -174,8 +187,10 @@ static void set_factors(const waio_int_conv *c, const waio_graph *graph, double 
 
     for (int64_t o = 0; o < c->oc; o++) {
         int64_t at = o / c->per_group * c->group_blocks * WAIO_INT_LANES + o % c->per_group;
-        real[at] =
-            (double)x->scale[0] * (double)w->scale[w->count == 1 ? 0 : o] / (double)y->scale[0];
+        double product = (double)x->scale[0] * (double)w->scale[w->count == 1 ? 0 : o];
+        if (w->u8 && c->node->op == WAIO_OP_CONV2D)
+            product = (double)(float)product; /* as the reference has it */
+        real[at] = product / (double)y->scale[0];
         multiplier[at] = waio_multiplier_of(real[at]);
     }
 }
@@ -216,11 +231,13 @@ static void set_types(waio_int_conv *c, const waio_graph *graph, waio_isa isa)
     c->w_type = w->type;
     c->bias_type = bias ? bias->type : WAIO_F32;
     c->x_zero = x->params.zero_point[0];
+    c->w_zero = w->params.zero_point[0];
     c->sum_64 = waio_refq_sum_bits(x->type, w->type, bias ? &bias->type : NULL) == 64;
     c->wide = x->type == WAIO_S16 || !sums_fit(c, w, bias);
     c->terms = w->type == WAIO_S16 ? 2 : 1;
     c->tile = c->wide || c->depthwise ? NULL : waio_tile_u8s8(isa);
     c->bytes = c->tile ? 1 : 2;
+    c->w_apart = c->tile && c->w_zero && !moved_weights_fit(w);
     if (!c->tile)
         c->tile = c->depthwise ? waio_tile_depthwise : waio_tile_s16(isa);
 }
@@ -270,7 +287,8 @@ static waio_status create(waio_int_conv **out, const waio_graph *graph, const wa
         WAIO_FAIL(st, WAIO_EUNSUPPORTED, "a depthwise kernel of more than 510 positions");
     if (!on_codes) {
         WAIO_TRY(st, set_requant(c, graph, isa));
-        WAIO_TRY(st, waio_int_depthwise_create(&c->by_vectors, c, isa));
+        WAIO_TRY(st,
+                 waio_int_depthwise_create(&c->by_vectors, c, &graph->value[node->input[1]], isa));
     }
     *out = c;
     c = NULL;

@@ -15,8 +15,10 @@
  * s16 numbers; up to 510 positions of the kernel where sums are wide, more of them are left to the
  * reference.
  *
- * A weight with a zero point would be packed as w - z_w in s16: then |w - z_w| <= 255, products are
- * at most 2^16 - 511 and a narrow sum or a part holds 33,025 of them. */
+ * Weights of uint8 files have a zero point, so that |w - z_w| <= 255. Where s16 numbers are taken,
+ * and where all w - z_w of a layer have 8 bits, that is what is packed; products are then at most
+ * 255^2, and a part holds half as many. Otherwise, on VNNI, w stays as it is and z_w sum (x - z) is
+ * taken off each pixel's sums: one block more, of ones, gives sum (x + 128). */
 #ifndef WAIO_BACKEND_CPU_INT_CONV_H
 #define WAIO_BACKEND_CPU_INT_CONV_H
 
@@ -56,7 +58,8 @@ typedef struct waio_int_part {
 struct waio_int_conv {
     const waio_node *node;
     waio_type x_type, w_type, bias_type; /* bias_type F32: none */
-    int32_t x_zero;
+    int32_t x_zero, w_zero;
+    bool w_apart; /* w_zero is taken off the sums, not the weights */
     /* Images as the kernel sees them; dense layers and 1x1 convolutions over whole images are
      * `flat`: one row of pixels, of which the strip holds a piece. */
     bool flat;
@@ -90,6 +93,8 @@ size_t waio_int_term_bytes(const waio_int_conv *conv);
 ptrdiff_t waio_int_block_x(const waio_int_conv *conv, int group, int block);
 /* All blocks, padded output channels. */
 int waio_int_blocks(const waio_int_conv *conv);
+/* Bytes of the weights of all blocks, with the block of ones; the channels' offsets lie behind. */
+size_t waio_int_all_bytes(const waio_int_conv *conv);
 
 /* Up to WAIO_INT_CHUNK output pixels: `rows` rows of `row_pixels`, whose results lie one behind the
  * other from pixel `y_pixel` on. */
@@ -103,6 +108,7 @@ typedef struct waio_int_scratch {
     int32_t *init;    /* narrow: per padded channel */
     int64_t *init_64; /* wide */
     int32_t *sum;     /* [chunk][32] */
+    int32_t *x_sum;   /* w_apart: the same, of x + 128, in 16 equal lanes */
     int64_t *sum_64;  /* wide: the same */
     uint8_t *strip;
 } waio_int_scratch;

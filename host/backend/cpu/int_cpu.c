@@ -28,26 +28,12 @@ static bool reduces_image(const waio_shape *x, const waio_node *node)
     return x->rank == 4 && node->reduce.axes == 6 && x->dim[1] * x->dim[2] <= MOST_CELLS;
 }
 
-/* Ops that have a rule of their own for uint8 files. */
-static bool has_u8_rule(const waio_graph *graph, const waio_node *node)
-{
-    bool result =
-        node->op == WAIO_OP_AVG_POOL || node->op == WAIO_OP_CONCAT || node->op == WAIO_OP_RESIZE;
-
-    if (waio_op_weighted(node->op))
-        return graph->value[node->input[1]].params.u8;
-    return result && graph->value[node->output].params.u8;
-}
-
 /* No `run`: the reference, for `reason`. */
 static way way_of(const waio_graph *graph, const waio_node *node, const char **reason)
 {
     static const way none = {NULL, NULL};
     const waio_value *x = &graph->value[node->input[0]];
 
-    *reason = "codes of uint8 files";
-    if (has_u8_rule(graph, node))
-        return none;
     switch (node->op) {
     case WAIO_OP_CONV2D:
     case WAIO_OP_DENSE:
@@ -116,6 +102,7 @@ static waio_status create_op(waio_kernel *kernel, const way *w, waio_isa isa)
         waio_clamp clamp = kernel->node->clamp;
         int32_t lo = waio_params_lo(p), hi = waio_params_hi(p);
         op->out_zero_point = p->zero_point[0];
+        op->u8 = p->u8;
         op->lo = waio_bound_code(clamp.lo, p->scale[0], p->zero_point[0], lo, hi);
         op->hi = waio_bound_code(clamp.hi, p->scale[0], p->zero_point[0], lo, hi);
     }

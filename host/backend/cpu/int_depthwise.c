@@ -32,16 +32,51 @@ static void set_strip(waio_int_depthwise *d, const waio_int_conv *c)
     d->in_rows = (d->strip_rows - 1) * c->stride[0] + window;
 }
 
-static waio_status set_taps(waio_int_depthwise *d, const waio_int_conv *c)
+/* A weight less its zero point, or what of it 8 bits do not hold. */
+static int32_t weight_of(const waio_int_conv *c, const int8_t *weight, int64_t i, bool rest)
 {
-    int64_t taps = c->kh * c->kw;
+    int32_t w = weight[i] - c->w_zero, held = waio_clampi(w, -128, 127);
+    return rest ? w - held : held;
+}
 
+/* Whether a channel's weight at `position` does not fit 8 bits. */
+static bool needs_rest(const waio_int_conv *c, const int8_t *weight, int64_t position)
+{
+    for (int64_t o = 0; c->w_zero && o < c->oc; o++)
+        if (weight_of(c, weight, o * c->kh * c->kw + position, true) != 0)
+            return true;
+    return false;
+}
+
+/* 255 = 127 + 128 has no two parts. */
+static bool has_parts(const waio_int_conv *c, const waio_value *weight)
+{
+    for (int64_t i = 0; i < waio_shape_count(&weight->shape); i++)
+        if (weight_of(c, weight->codes, i, true) > 127)
+            return false;
+    return true;
+}
+
+static waio_status set_taps(waio_int_depthwise *d, const waio_int_conv *c, const int8_t *weight)
+{
+    int positions = (int)(c->kh * c->kw);
+
+    d->position = calloc((size_t)positions * 2, sizeof *d->position);
+    if (!d->position)
+        return waio_error(WAIO_ENOMEM, "out of memory");
+    for (int p = 0; p < positions; p++)
+        d->position[d->taps++] = p;
+    for (int p = 0; p < positions; p++)
+        if (needs_rest(c, weight, p))
+            d->position[d->taps++] = p;
+    d->quads = (d->taps + WAIO_DW_TOGETHER - 1) / WAIO_DW_TOGETHER;
     d->tap = calloc((size_t)d->quads * WAIO_DW_TOGETHER, sizeof *d->tap); /* rest: weight 0 */
     if (!d->tap)
         return waio_error(WAIO_ENOMEM, "out of memory");
-    for (int64_t t = 0; t < taps; t++) {
+    for (int i = 0; i < d->taps; i++) {
+        int64_t t = d->position[i];
         int64_t column = t % c->kw * c->dilation[1], phase = column % c->stride[1];
-        d->tap[t] = t / c->kw * c->dilation[0] * d->row_bytes +
+        d->tap[i] = t / c->kw * c->dilation[0] * d->row_bytes +
                     (phase * d->phase_pixels + column / c->stride[1]) * d->channels;
     }
     return WAIO_OK;
@@ -76,23 +111,22 @@ done:
 }
 
 waio_status waio_int_depthwise_create(waio_int_depthwise **out, const waio_int_conv *c,
-                                      waio_isa isa)
+                                      const waio_value *weight, waio_isa isa)
 {
     waio_status st = WAIO_OK;
     int64_t patterns = c->oc / gcd(c->oc, WAIO_DW_BYTES);
 
     *out = NULL;
     if (!c->depthwise || c->wide || isa != WAIO_ISA_VNNI || patterns > WAIO_DW_MOST_PATTERNS ||
-        c->requant.rounding == WAIO_REQUANT_FLOAT)
+        c->requant.rounding == WAIO_REQUANT_FLOAT || !has_parts(c, weight))
         return WAIO_OK;
     waio_int_depthwise *d = calloc(1, sizeof *d);
     if (!d)
         return waio_error(WAIO_ENOMEM, "out of memory");
     d->channels = c->oc;
     d->patterns = (int)patterns;
-    d->quads = (int)((c->kh * c->kw + WAIO_DW_TOGETHER - 1) / WAIO_DW_TOGETHER);
     set_strip(d, c);
-    WAIO_TRY(st, set_taps(d, c));
+    WAIO_TRY(st, set_taps(d, c, weight->codes));
     WAIO_TRY(st, set_requant(d, c, isa));
     *out = d;
     d = NULL;
@@ -106,6 +140,7 @@ void waio_int_depthwise_free(waio_int_depthwise *d)
     if (!d)
         return;
     free(d->tap);
+    free(d->position);
     waio_int_requant_free(&d->requant);
     free(d);
 }
@@ -122,7 +157,7 @@ waio_status waio_int_depthwise_pack(const waio_int_conv *c, void **packed, size_
                                     const int8_t *weight)
 {
     const waio_int_depthwise *d = c->by_vectors;
-    int64_t taps = c->kh * c->kw;
+    int64_t positions = c->kh * c->kw;
 
     *bytes = weight_bytes(d) + (size_t)d->channels * sizeof(int32_t);
     *packed = waio_aligned_calloc(*bytes);
@@ -135,13 +170,14 @@ waio_status waio_int_depthwise_pack(const waio_int_conv *c, void **packed, size_
             int64_t lane = i / 4 % WAIO_INT_LANES, quad = i / WAIO_DW_BYTES, tap = quad * 4 + i % 4;
             int64_t channel = number_of(block, lane) % d->channels;
             int64_t at = ((block / 4 * d->quads + quad) * 4 + block % 4) * WAIO_DW_BYTES;
-            if (tap < taps)
-                to[at + i % WAIO_DW_BYTES] = weight[channel * taps + tap];
+            if (tap < d->taps)
+                to[at + i % WAIO_DW_BYTES] = (int8_t)weight_of(
+                    c, weight, channel * positions + d->position[tap], tap >= positions);
         }
     for (int64_t o = 0; o < d->channels; o++) {
         int32_t sum = 0;
-        for (int64_t t = 0; t < taps; t++)
-            sum += weight[o * taps + t];
+        for (int64_t t = 0; t < positions; t++)
+            sum += weight[o * positions + t] - c->w_zero;
         taken[o] = (int32_t)(0u - (uint32_t)(128 + c->x_zero) * (uint32_t)sum);
     }
     return WAIO_OK;

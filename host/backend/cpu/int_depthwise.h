@@ -5,6 +5,9 @@
  * vpdpbusd adds their products: vector `k` of four then has the channels 16 l + 4 k + d in lane 4 l
  * + d, and packing the results to bytes brings them back in order.
  *
+ * Weights less their zero point may have 9 bits: at positions of the kernel where a channel's has,
+ * the position comes twice, with the part that 8 bits hold and with the rest.
+ *
  * Weights and factors repeat with the row: `patterns` vectors of 64 until a vector begins with
  * channel 0 again. Sums have 32 bits and must fit (as for a narrow sum in int_conv.h). */
 #ifndef WAIO_BACKEND_CPU_INT_DEPTHWISE_H
@@ -17,6 +20,8 @@ enum { WAIO_DW_BYTES = 64, WAIO_DW_TOGETHER = 4, WAIO_DW_MOST_PATTERNS = 64 };
 struct waio_int_depthwise {
     int64_t channels;
     int patterns, quads;  /* vectors until they repeat; positions by fours */
+    int taps;             /* positions, those that come twice counted so */
+    int *position;        /* per tap: of the kernel; the second of its kind has the rest */
     ptrdiff_t *tap;       /* where each position of a quad begins, 4 * quads */
     int64_t phase_pixels; /* of a prepared row, per column modulo stride */
     int64_t row_bytes, strip_rows, in_rows;
@@ -25,7 +30,7 @@ struct waio_int_depthwise {
 
 /* Whether the kernel fits here; then `out` is made. Otherwise `out` is NULL. */
 waio_status waio_int_depthwise_create(waio_int_depthwise **out, const waio_int_conv *conv,
-                                      waio_isa isa);
+                                      const waio_value *weight, waio_isa isa);
 void waio_int_depthwise_free(waio_int_depthwise *depthwise);
 size_t waio_int_depthwise_scratch_bytes(const waio_int_depthwise *depthwise);
 waio_status waio_int_depthwise_pack(const waio_int_conv *conv, void **packed, size_t *bytes,

@@ -127,7 +127,7 @@ run(const waio_int_depthwise *d, const waio_int_depthwise_row *row, const int he
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++)
             sum[k] = _mm512_loadu_si512(init + 16 * k);
-#pragma GCC unroll 3
+#pragma GCC unroll 5
         for (int q = 0; q < count; q++)
             add_quad(sum, row->x + i, d->tap + 4 * q, w + 256 * q);
         __m512i y = finish(sum, d->requant.lanes + 4 * pattern, &codes, heed);
@@ -146,6 +146,12 @@ static void run_3x3_relu(const waio_int_depthwise *d, const waio_int_depthwise_r
     run(d, row, 0, 3);
 }
 
+/* 3x3 with every position twice. */
+static void run_twice(const waio_int_depthwise *d, const waio_int_depthwise_row *row)
+{
+    run(d, row, WAIO_LANES_LESS, 5);
+}
+
 static void run_any(const waio_int_depthwise *d, const waio_int_depthwise_row *row)
 {
     run(d, row, WAIO_LANES_ALL, 0);
@@ -153,7 +159,9 @@ static void run_any(const waio_int_depthwise *d, const waio_int_depthwise_row *r
 
 void waio_int_depthwise_vnni(const waio_int_depthwise *d, const waio_int_depthwise_row *row)
 {
-    if (d->quads != 3 || d->requant.shifts)
+    if (d->quads == 5 && !d->requant.shifts)
+        run_twice(d, row);
+    else if (d->quads != 3 || d->requant.shifts)
         run_any(d, row);
     else
         (waio_lanes_heed(d->requant.lo, d->requant.zero_point) ? run_3x3 : run_3x3_relu)(d, row);

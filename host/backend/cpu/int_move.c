@@ -1,10 +1,13 @@
 /* Integer concat (inputs of other parameters are requantized), reshape, and pad of height and
  * width.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/cpu/int_op.h"
+
+enum { CODES = 256 };
 
 static int64_t product(const waio_shape *shape, int from, int to)
 {
@@ -14,25 +17,50 @@ static int64_t product(const waio_shape *shape, int from, int to)
     return n;
 }
 
+/* Codes of uint8 files go from input to output in float32, on the codes that stand in the file; the
+ * rule is the reference's. */
+static void fill_table(int8_t *table, const waio_int_op *op, const waio_value_params *x,
+                       const waio_value_params *y)
+{
+    float scale = x->scale[0] * (1.0f / y->scale[0]);
+    float bias = -(float)(x->zero_point[0] + 128) * scale;
+
+    for (int32_t code = -128; code <= 127; code++) {
+        float moved = waio_clampf(roundf((float)(code + 128) * scale + bias), -512, 512);
+        table[code + 128] =
+            (int8_t)waio_finish_code((int32_t)moved, y->zero_point[0], op->lo, op->hi);
+    }
+}
+
 waio_status waio_int_create_concat(waio_int_op *op, const waio_kernel *kernel, waio_isa isa)
 {
     waio_status st = WAIO_OK;
     const waio_graph *graph = kernel->graph;
     const waio_value_params *y = &graph->value[kernel->node->output].params;
+    size_t count = (size_t)kernel->node->input_count;
 
-    op->part = calloc((size_t)kernel->node->input_count, sizeof *op->part);
-    if (!op->part)
+    op->part = calloc(count, sizeof *op->part);
+    op->table = op->u8 ? calloc(count, CODES) : NULL;
+    if (!op->part || (op->u8 && !op->table))
         return waio_error(WAIO_ENOMEM, "out of memory");
     op->parts = kernel->node->input_count;
     for (int i = 0; i < op->parts; i++) {
         const waio_value_params *x = &graph->value[kernel->node->input[i]].params;
         double real = (double)x->scale[0] / (double)y->scale[0];
+        if (op->u8)
+            fill_table((int8_t *)op->table + i * CODES, op, x, y);
         if (real != 1 || x->zero_point[0] != y->zero_point[0])
             WAIO_TRY(st, waio_int_requant_uniform(&op->part[i], graph->requant,
                                                   waio_multiplier_of(real), real, isa));
     }
 done:
     return st;
+}
+
+static void look_up(int8_t *y, const int8_t *x, int64_t count, const int8_t *table)
+{
+    for (int64_t i = 0; i < count; i++)
+        y[i] = table[x[i] + 128];
 }
 
 /* Rows of one input, `row` and `start` are those of the output in numbers. */
@@ -53,6 +81,8 @@ static void concat_part(const waio_kernel *kernel, const waio_kernel_args *args,
         char *y = (char *)args->output + (size_t)(r * row + start) * bytes;
         if (same)
             memcpy(y, x, (size_t)part * bytes);
+        else if (with.u8)
+            look_up((int8_t *)y, (const int8_t *)x, part, (const int8_t *)with.table + k * CODES);
         else
             waio_int_flat_run(&with, WAIO_INT_SCALE, &(waio_int_flat){x, NULL, y, part});
     }

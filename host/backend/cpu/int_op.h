@@ -8,12 +8,13 @@
 typedef struct waio_int_op {
     waio_type type; /* S8 or S16, of the output, or of the input where the output is float */
     int32_t lo, hi; /* of the output with its clamp */
+    bool u8;        /* the output has codes of a uint8 file */
     int32_t zero_point[2], out_zero_point; /* of up to two inputs */
     int left;                              /* add, sub: bits that operands gain */
     waio_int_requant in[2], out;           /* factors of the operands and of the result */
     waio_int_requant *part;                /* concat: per input */
     int parts;
-    void *table; /* softmax, logistic */
+    void *table; /* softmax, logistic; concat of uint8 files: 256 codes per input */
 } waio_int_op;
 
 /* Sets what all of them have; then the op's own function sets the rest. */

@@ -1,6 +1,7 @@
 /* Weights in the order in which the inner loops read them: [group][block][term][run][step][channel
  * of 16][4 bytes], zeros where there is no channel or number; behind them what a channel's sum of
- * weights takes from its sum of products, per padded channel. */
+ * weights takes from its sum of products, per padded channel. Where the zero point of the weights
+ * is not taken off them, a block of ones comes in between. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +18,16 @@ size_t waio_int_block_bytes(const waio_int_conv *c)
     return waio_int_term_bytes(c) * (size_t)c->terms;
 }
 
+size_t waio_int_all_bytes(const waio_int_conv *c)
+{
+    return ((size_t)waio_int_blocks(c) + (c->w_apart ? 1 : 0)) * waio_int_block_bytes(c);
+}
+
 /* Weight `i` or its term: w = 256 * term 1 + term 0, term 0 in [-128, 127]. */
 static int32_t weight_at(const waio_int_conv *c, const void *weight, int64_t i, int term)
 {
     if (c->w_type == WAIO_S8)
-        return ((const int8_t *)weight)[i];
+        return ((const int8_t *)weight)[i] - (c->w_apart ? 0 : c->w_zero);
     int32_t w = ((const int16_t *)weight)[i], low = ((w + 128) & 255) - 128;
     return term == 0 ? low : (w - low) / 256;
 }
@@ -60,19 +66,31 @@ static uint32_t pack_channel(const waio_int_conv *c, uint8_t *to, int lane, cons
     return sum;
 }
 
+/* Ones in every channel, zeros behind the runs. */
+static void pack_ones(const waio_int_conv *c, uint8_t *to)
+{
+    for (int s = 0; s < c->segments; s++)
+        for (int64_t k = 0; k < c->run; k++)
+            for (int lane = 0; lane < WAIO_INT_LANES; lane++)
+                to[(s * c->steps + k / 4) * WAIO_INT_BLOCK_STEP + lane * 4 + k % 4] = 1;
+}
+
 waio_status waio_int_conv_pack(const waio_int_conv *c, void **packed, size_t *bytes,
                                const void *weight)
 {
     size_t blocks = (size_t)waio_int_blocks(c), block = waio_int_block_bytes(c);
     uint32_t offset = c->bytes == 1 ? (uint32_t)(c->on_codes ? 1 : 128 + c->x_zero) : 0;
+    uint32_t zeros = c->w_apart ? (uint32_t)(c->segments * c->run) * (uint32_t)c->w_zero : 0;
 
     if (c->by_vectors)
         return waio_int_depthwise_pack(c, packed, bytes, weight);
-    *bytes = blocks * (block + WAIO_INT_LANES * sizeof(int32_t));
+    *bytes = waio_int_all_bytes(c) + blocks * WAIO_INT_LANES * sizeof(int32_t);
     *packed = waio_aligned_calloc(*bytes);
     if (!*packed)
         return WAIO_ENOMEM;
-    int32_t *taken = (int32_t *)((char *)*packed + blocks * block);
+    int32_t *taken = (int32_t *)((char *)*packed + waio_int_all_bytes(c));
+    if (c->w_apart)
+        pack_ones(c, (uint8_t *)*packed + blocks * block);
     for (int64_t o = 0; o < c->oc; o++) {
         int64_t lane = o % c->per_group;
         int64_t at = o / c->per_group * c->group_blocks + lane / WAIO_INT_LANES;
@@ -84,7 +102,7 @@ waio_status waio_int_conv_pack(const waio_int_conv *c, void **packed, size_t *by
                 pack_depthwise(c, to, (int)lane, weight, o, term);
             else
                 taken[at * WAIO_INT_LANES + lane] =
-                    (int32_t)(0u - offset * pack_channel(c, to, (int)lane, weight, o, term));
+                    (int32_t)(offset * (zeros - pack_channel(c, to, (int)lane, weight, o, term)));
         }
     }
     return WAIO_OK;

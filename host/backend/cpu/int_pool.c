@@ -40,6 +40,16 @@ WAIO_SIMD static void average(int32_t *sum, int64_t channels, int32_t offset, in
     }
 }
 
+/* The same of codes of uint8 files, which lie 128 lower than there: halves go up. */
+WAIO_SIMD static void average_u8(int32_t *sum, int64_t channels, int32_t offset, int32_t cells)
+{
+    int32_t add = offset + 128 * cells + cells / 2;
+    double by = (double)cells;
+
+    for (int64_t c = 0; c < channels; c++)
+        sum[c] = (int32_t)((double)(sum[c] + add) / by) - 128;
+}
+
 /* Codes within the op's limits, from 32-bit numbers. */
 WAIO_SIMD static void store_s8(int8_t *y, const int32_t *x, int64_t channels, int32_t lo,
                                int32_t hi)
@@ -91,7 +101,8 @@ static void average_cell(const waio_kernel *k, const waio_kernel_args *args, win
     for (int64_t r = w.y0; r < w.y1; r++)
         for (int64_t c = w.x0; c < w.x1; c++)
             add_cell(op, sum, args->input[0], ((n * in[1] + r) * in[2] + c) * in[3], in[3]);
-    average(sum, in[3], (int32_t)((w.cells - real) * op->out_zero_point), (int32_t)w.cells);
+    (op->u8 ? average_u8 : average)(sum, in[3], (int32_t)((w.cells - real) * op->out_zero_point),
+                                    (int32_t)w.cells);
     if (op->type == WAIO_S8)
         store_s8((int8_t *)y, sum, in[3], op->lo, op->hi);
     else

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "backend/cpu/int_depthwise.h"
+#include "util/simd.h"
 
 static size_t rounded(size_t bytes)
 {
@@ -25,7 +26,8 @@ size_t waio_int_conv_scratch_bytes(const waio_int_conv *c)
     if (c->by_vectors)
         return waio_int_depthwise_scratch_bytes(c->by_vectors);
     size_t strip = (size_t)(c->in_rows * c->row_bytes) + WAIO_INT_SLACK;
-    size_t sums = sum_count() * (sizeof(int32_t) + (c->wide ? sizeof(int64_t) : 0));
+    size_t more = c->wide ? sizeof(int64_t) : c->w_apart ? sizeof(int32_t) : 0;
+    size_t sums = sum_count() * (sizeof(int32_t) + more);
 
     return init_bytes(c) + sums + rounded(strip);
 }
@@ -39,7 +41,8 @@ static waio_int_scratch scratch_of(const waio_int_conv *c, void *memory)
     s.sum = (int32_t *)(void *)at;
     at += sum_count() * sizeof(int32_t);
     s.sum_64 = (int64_t *)(void *)at;
-    at += c->wide ? sum_count() * sizeof(int64_t) : 0;
+    s.x_sum = (int32_t *)(void *)at;
+    at += sum_count() * (c->wide ? sizeof(int64_t) : c->w_apart ? sizeof(int32_t) : 0);
     s.strip = (uint8_t *)at;
     return s;
 }
@@ -56,8 +59,8 @@ static int64_t bias_of(const waio_int_conv *c, const waio_kernel_args *args, int
 static void set_init(const waio_int_run *run)
 {
     const waio_int_conv *c = run->conv;
-    const int32_t *taken = (const int32_t *)((const char *)run->args->input[1] +
-                                             (size_t)waio_int_blocks(c) * waio_int_block_bytes(c));
+    const int32_t *taken =
+        (const int32_t *)((const char *)run->args->input[1] + waio_int_all_bytes(c));
 
     for (int64_t o = 0; o < c->oc; o++) {
         int64_t at = o / c->per_group * c->group_blocks * WAIO_INT_LANES + o % c->per_group;
@@ -88,6 +91,33 @@ void waio_int_sum_part(const waio_int_run *run, const waio_int_chunk *chunk, con
     }
 }
 
+/* Sums of x + 128 over each pixel's operand in `group`. */
+static void sum_x(const waio_int_run *run, const waio_int_chunk *chunk, int group)
+{
+    const waio_int_conv *c = run->conv;
+    static const int32_t zeros[WAIO_INT_LANES];
+    waio_tile tile = {.x = chunk->x + waio_int_block_x(c, group, 0),
+                      .segment = c->segment,
+                      .segments = c->segments,
+                      .steps = c->steps,
+                      .w = (const uint8_t *)run->args->input[1] +
+                           (size_t)waio_int_blocks(c) * waio_int_block_bytes(c),
+                      .init = zeros,
+                      .sum = run->scratch.x_sum,
+                      .blocks = 1};
+
+    waio_int_sum_part(run, chunk, &tile);
+}
+
+/* sum -= zero * x_sum for the 16 channels of each pixel. */
+WAIO_SIMD static void take_zero(int32_t *restrict sum, const int32_t *restrict x_sum,
+                                int64_t pixels, uint32_t zero)
+{
+    for (int64_t p = 0; p < pixels; p++, sum += WAIO_INT_SUM_ROW, x_sum += WAIO_INT_SUM_ROW)
+        for (int i = 0; i < WAIO_INT_LANES; i++)
+            sum[i] = (int32_t)((uint32_t)sum[i] - zero * (uint32_t)x_sum[i]);
+}
+
 static void narrow_chunk(const waio_int_run *run, const waio_int_chunk *chunk, int group, int block,
                          int blocks)
 {
@@ -115,6 +145,9 @@ static void narrow_chunk(const waio_int_run *run, const waio_int_chunk *chunk, i
                               .y = (char *)run->args->output +
                                    to * (int64_t)waio_type_bytes(c->requant.type),
                               .y_pixel = c->oc};
+        if (c->w_apart)
+            take_zero(run->scratch.sum + b * WAIO_INT_LANES, run->scratch.x_sum, rows.pixels,
+                      (uint32_t)c->w_zero);
         if (c->on_codes)
             waio_int_codes_finish(c, run->args, &rows, group * c->per_group + first);
         else
@@ -126,7 +159,9 @@ static void run_chunk(waio_int_run *run, const waio_int_chunk *chunk)
 {
     const waio_int_conv *c = run->conv;
 
-    for (int g = 0; g < c->groups; g++)
+    for (int g = 0; g < c->groups; g++) {
+        if (c->w_apart)
+            sum_x(run, chunk, g);
         for (int b = 0; b < c->group_blocks; b += 2) {
             int blocks = c->group_blocks - b < 2 ? 1 : 2;
             if (c->wide)
@@ -134,6 +169,7 @@ static void run_chunk(waio_int_run *run, const waio_int_chunk *chunk)
             else
                 narrow_chunk(run, chunk, g, b, blocks);
         }
+    }
 }
 
 static void run_flat(waio_int_run *run)
