@@ -13,6 +13,8 @@ expect 0 "waio" "$WAIO" --version
 cp -r "$WAIO_SOURCE/suites" .
 sed -i 's/^datasets:/images: 50\n&/' suites/quickstart.yaml
 head -c $((4 * 2 * 32 * 32 * 3)) /dev/zero >images.f32
+echo '{"images": [{"id": 1}], "annotations": [], "categories": [{"id": 1}]}' >instances_val2017.json
+echo '[]' >detections.json
 commands=$("$WAIO" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 [ "$(echo "$commands" | wc -l)" -ge 7 ] || fail "the help lists only: $commands"
 for command in $commands; do
