@@ -67,7 +67,7 @@ int waio_cmd_eval(int argc, char **argv)
         .details =
             "Keys as `waio list` prints them; model and data are needed, the rest has\n"
             "defaults: split=test images=0 (all) pre=raw method=ptq w=32 a=32 i=32 o=32\n"
-            "first_n=0 feed=quantized calib=256 cseed=1 csplit=train engine=simulate\n"
+            "first_n=0 suspects=0 feed=quantized calib=256 cseed=1 csplit=train engine=simulate\n"
             "requant=tflite seed=1. Methods (ptq, ptq_mse, squant, dfq) are presets of\n"
             "range, gran, wsym, asym, wround, wrange, equalize, absorb, correct\n"
             "(suites/README.md has them); each of these may be given beside the method.\n"

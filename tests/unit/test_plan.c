@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "sweep/plan.h"
+#include "sweep/suspects.h"
 #include "util/rng.h"
 
 static waio_arena *arena;
@@ -60,6 +61,7 @@ static waio_config random_config(void)
     if (pick(8) == 0)
         c.bits = (waio_precision){32, 32, 32, 32};
     c.first_n = pick(4);
+    c.suspects = ONE_OF("0", "auto", "auto:0.5", "conv1+dense%20x");
     c.feed = ONE_OF("quantized", "raw");
     c.calibration_images = 1 + pick(999);
     c.calibration_seed = pick(INT32_MAX);
@@ -99,7 +101,8 @@ static bool same_config(const waio_config *a, const waio_config *b)
                a->calibration_seed == b->calibration_seed &&
                strcmp(a->calibration_split, b->calibration_split) == 0;
     return same && strcmp(a->method, b->method) == 0 && same_choices(a, b) &&
-           a->first_n == b->first_n && strcmp(a->feed, b->feed) == 0;
+           a->first_n == b->first_n && strcmp(a->suspects, b->suspects) == 0 &&
+           strcmp(a->feed, b->feed) == 0;
 }
 
 static waio_config parse(const char *text)
@@ -234,7 +237,15 @@ static void wrong_assignments(void)
         {"images=99999999999999999999", "from 0 to"},
         {"calib=0", "from 1 to 1000000"},
         {"first_n=1001", "from 0 to 1000"},
-        {"suspects=1", "from 0 to 0"},
+        {"suspects=", "an empty name; expected none, auto, auto:X, or names"},
+        {"suspects=a++b", "an empty name"},
+        {"suspects=a+b+a", "\"a\" is there twice"},
+        {"suspects=a%2", "%XX with two hexadecimal digits is expected at \"%2\""},
+        {"suspects=a%00", "%XX with two hexadecimal digits"},
+        {"suspects=auto:", "expected auto:X with a number above 0"},
+        {"suspects=auto:0", "expected auto:X with a number above 0"},
+        {"suspects=auto:-1", "expected auto:X with a number above 0"},
+        {"suspects=auto:inf", "expected auto:X with a number above 0"},
         {"seed=", "from 0 to 2147483647"},
         {"cseed=2147483648", "from 0 to 2147483647"},
     };
@@ -242,6 +253,28 @@ static void wrong_assignments(void)
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         waio_config c = waio_config_default();
         CHECK_FAILS(waio_config_set(&c, row[i].assignment, arena), WAIO_EUSAGE, row[i].part);
+    }
+}
+
+static void suspects_by_hand(void)
+{
+    static const struct {
+        const char *given, *canonical;
+    } row[] = {
+        {"none", "0"},          {"0", "0"},
+        {"auto", "auto"},       {"auto:0.7", "auto"},
+        {"auto:0.70", "auto"},  {"auto:0.50", "auto:0.5"},
+        {"b+a", "a+b"},         {"a%2Bb+conv%202", "a%2Bb+conv%202"},
+        {"%6eone", "%6Eone"},   {"%61utomatic", "%61utomatic"},
+        {"x/y;z:1", "x/y;z:1"},
+    };
+
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        const char *text = NULL, *again = NULL;
+        CHECK_OK(waio_suspects_parse(&text, row[i].given, arena));
+        CHECK(strcmp(text, row[i].canonical) == 0, "%s becomes %s", row[i].given, text);
+        CHECK_OK(waio_suspects_parse(&again, text, arena));
+        CHECK(strcmp(text, again) == 0, "%s becomes %s", text, again);
     }
 }
 
@@ -302,6 +335,7 @@ static waio_suite random_suite(void)
 {
     static const char *names[] = {"a", "b c", "d.h5"}, *sets[] = {"shapes", "cifar10"};
     static int layers[] = {0, 2, 5};
+    static const char *suspects[] = {"0", "auto", "conv"};
     bool with_float = pick(3) > 0;
     waio_suite s = {.path = "suite.yaml",
                     .models = {names, 1 + pick(3)},
@@ -311,6 +345,7 @@ static waio_suite random_suite(void)
                     .method = {"ptq", "minmax", "layer", "symmetric", "auto"},
                     .mapping = "quantized_bits",
                     .first_n = {layers, 1 + pick(3)},
+                    .suspects = {suspects, 1 + pick(3)},
                     .feed = "quantized",
                     .engine = "simulate",
                     .calibration = {64, 3, "train"},
@@ -340,9 +375,10 @@ static int by_text(const void *a, const void *b)
 static void check_rows(const waio_plan *plan, const waio_suite *s)
 {
     int pairs = s->models.count * s->datasets.count, floats = 0;
-    int product = s->first_n.count * s->I.count * s->W.count * s->A.count * s->O.count;
+    int floated = s->suspects.count * s->first_n.count;
+    int product = floated * s->I.count * s->W.count * s->A.count * s->O.count;
     bool all_float = holds(s->W, 32) && holds(s->A, 32) && holds(s->I, 32) && holds(s->O, 32);
-    int wanted = pairs * (1 + product - (all_float ? s->first_n.count : 0));
+    int wanted = pairs * (1 + product - (all_float ? floated : 0));
     const waio_plan_row **row = waio_arena_array(arena, (size_t)plan->row_count, sizeof *row);
 
     CHECK(plan->row_count == wanted, "%d rows, expected %d", plan->row_count, wanted);
@@ -369,7 +405,8 @@ static void check_rows(const waio_plan *plan, const waio_suite *s)
 /* Whether the rows could share the kept outputs of the first layer. */
 static bool shares_first(const waio_config *a, const waio_config *b)
 {
-    return a->first_n == b->first_n && a->bits.i == b->bits.i && strcmp(a->model, b->model) == 0 &&
+    return a->first_n == b->first_n && strcmp(a->suspects, b->suspects) == 0 &&
+           a->bits.i == b->bits.i && strcmp(a->model, b->model) == 0 &&
            strcmp(a->dataset, b->dataset) == 0;
 }
 
@@ -397,12 +434,14 @@ static void check_passes(const waio_plan *plan, const waio_suite *s)
             CHECK(c.bits.w == first->bits.w && c.bits.a == first->bits.a &&
                       c.bits.i == first->bits.i && c.first_n == first->first_n,
                   "pass %d: more than O differs", p);
+            CHECK(r == 0 || strcmp(c.suspects, "auto") != 0,
+                  "pass %d: suspects that are to be found may differ with O", p);
         }
         if (p > 0 && !pass->baseline && !plan->pass[p - 1].baseline)
             changes += !shares_first(first, &plan->row[plan->pass[p - 1].first].config);
     }
     CHECK(next == plan->row_count, "%d rows are in passes", next);
-    CHECK(changes <= plan->pair_count * (s->first_n.count * s->I.count - 1),
+    CHECK(changes <= plan->pair_count * (s->suspects.count * s->first_n.count * s->I.count - 1),
           "I changes %d times in %d pairs of %d x %d", changes, plan->pair_count, s->first_n.count,
           s->I.count);
 }
@@ -511,6 +550,7 @@ int main(void)
     text_by_hand();
     text_of_methods();
     wrong_assignments();
+    suspects_by_hand();
     options_of_a_configuration();
     random_plans();
     coupled_plans();

@@ -43,6 +43,7 @@ static const char full[] = "# everything\n"
                            "mapping: quantized_bits\n"
                            "precision: {W: [8, 2], A: [16], I: [32, \"8\"], O: [f16, 8]}\n"
                            "first_n: [0, 3, 1000]\n"
+                           "suspects: [none, auto, \"auto:0.5\", dense+conv 1]\n"
                            "feed: raw\n"
                            "engine: simulate\n"
                            "calibration: {images: 1000000, seed: 0, split: test}\n"
@@ -78,6 +79,10 @@ static void test_full(void)
     CHECK(s.I.count == 2 && s.I.item[0] == WAIO_FLOAT && s.I.item[1] == 8, "I");
     CHECK(s.O.count == 2 && s.O.item[0] == WAIO_F16 && s.O.item[1] == 8, "O");
     CHECK(s.first_n.count == 3 && s.first_n.item[2] == 1000, "first_n");
+    CHECK(s.suspects.count == 4 && strcmp(s.suspects.item[0], "0") == 0 &&
+              strcmp(s.suspects.item[2], "auto:0.5") == 0 &&
+              strcmp(s.suspects.item[3], "conv%201+dense") == 0,
+          "suspects");
     CHECK(strcmp(s.mapping, "quantized_bits") == 0 && strcmp(s.feed, "raw") == 0 &&
               strcmp(s.engine, "simulate") == 0,
           "mapping, feed, engine");
@@ -103,6 +108,7 @@ static void test_defaults(void)
               !s.method.correction,
           "method");
     CHECK(s.first_n.count == 1 && s.first_n.item[0] == 0, "first_n");
+    CHECK(s.suspects.count == 1 && strcmp(s.suspects.item[0], "0") == 0, "suspects");
     CHECK(strcmp(s.feed, "quantized") == 0 && strcmp(s.engine, "simulate") == 0, "feed, engine");
     CHECK(s.calibration.images == 256 && s.calibration.seed == 1 &&
               strcmp(s.calibration.split, "train") == 0 && s.seed == 1,
@@ -199,6 +205,12 @@ static const fault elsewhere[] = {
     {"first_n: [0, 00]", 5, "first_n: \"00\" is not a whole number"},
     {"first_n:\n- 5\n- 5", 7, "first_n: \"5\" is in the list twice"},
     {"first_n: ['']", 5, "first_n: the value is empty"},
+    {"suspects: auto", 5, "suspects: a single value where a list is expected, as in [none, auto]"},
+    {"suspects: [none, \"0\"]", 5, "suspects: \"0\" is in the list twice"},
+    {"suspects: [a+b, b+a]", 5, "suspects: \"b+a\" is in the list twice"},
+    {"suspects:\n- auto:-1", 6, "suspects: auto:-1; expected auto:X with a number above 0"},
+    {"suspects: [a+]", 5, "suspects: an empty name"},
+    {"suspects: [[a, b]]", 5, "suspects: a list inside the list; its items are single values"},
     {"images: -1", 5, "images: \"-1\" is not a whole number from 0 to 1000000000"},
     {"images: 1e3", 5, "images: \"1e3\" is not a whole number"},
     {"images: 99999999999999999999", 5, "images: \"99999999999999999999\" is not a whole number"},
@@ -412,7 +424,7 @@ static void test_readme(void)
                  : strchr(key->path, '.')      ? "by method"
                                                : "by data set",
                  key->fallback ? "`" : "");
-        if (key->kind == WAIO_KEY_NUMBERS)
+        if (key->kind == WAIO_KEY_NUMBERS || key->kind == WAIO_KEY_SUSPECTS)
             snprintf(text, sizeof text, "| `[%s]` |", key->fallback);
         CHECK(strstr(line, text) != NULL, "suites/README.md lacks \"%s\" in: %s", text, line);
         for (int a = 0; a < WAIO_SUITE_MAX_ALLOWED && key->allowed[a]; a++) {
