@@ -486,7 +486,8 @@ static void coupled_plans(void)
     }
 }
 
-/* A value may come again in coupled lists: 8/8/32/32, 8/8/32/8 and the float network's row, once. */
+/* A value may come again in coupled lists: 8/8/32/32, 8/8/32/8 and the float network's row, once.
+ */
 static void coupled_repeats(void)
 {
     static int w[] = {8, 8, WAIO_FLOAT}, i[] = {WAIO_FLOAT}, o[] = {WAIO_FLOAT, 8, WAIO_FLOAT};
