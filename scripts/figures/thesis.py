@@ -16,8 +16,10 @@ Point = namedtuple("Point", "table model dataset method mapping bits first_n sus
 Spec = namedtuple("Spec", "title tables method metric groups bars note")
 
 CHANGE, COMPRESSION = "change", "compression"
-HALF = (("16", "16", "32", "32"), ("f16", "f16", "32", "32"), ("f16", "32", "f16", "f16"),
-        ("f16", "32", "32", "32"), ("f16", "f16", "f16", "f16"))
+# The thesis's 16 bits, which it calls W16A16I32O32, are float16 storage of the weights: those rows go
+# before 16-bit integers where both are there.
+HALF = (("f16", "32", "f16", "f16"), ("f16", "32", "32", "32"), ("f16", "f16", "f16", "f16"),
+        ("f16", "f16", "32", "32"), ("16", "16", "32", "32"))
 
 
 def changes(*precisions):
@@ -33,7 +35,7 @@ def both(name, precisions):
 PO2_NOTE = "quantized_po2: the precision cannot be read in the thesis; column heads are assumed"
 SPECS = {
     "4.1.1": Spec("16 bits, PTQ", ("4.1.1",), "tflite_ptq", "accuracy", "networks",
-                  both("W16A16I32O32", HALF), ""),
+                  both("16 bits", HALF), ""),
     "4.1.2": Spec("8 bits, QAT", ("4.1.2",), "tflite_qat", "accuracy", "networks",
                   both("W8A8I8O8", (("8", "8", "8", "8"),)), ""),
     "4.1.3": Spec("W8A8 by I/O, QAT", ("4.1.2", "4.1.3"), "tflite_qat", "accuracy", "networks",
@@ -231,6 +233,7 @@ def draw_panel(axes, spec, selection, title):
         axes.bar_label(bars, [f"{height:.2f}" for _, height in shown], padding=2, fontsize=7,
                        rotation=90 if upright else 0)
     axes.set_xticks(range(len(groups)), [text for _, text in groups], fontsize=8)
+    axes.tick_params(axis="y", labelsize=8)
     axes.set_xlim(-0.55, len(groups) - 0.45)
     axes.margins(y=0.2 if upright else 0.12)
     axes.axhline(0, color="black", linewidth=0.8)
@@ -256,6 +259,12 @@ def notes(spec, panels):
             span = f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"
             lines.append(f"{title}: compression counts from a checkpoint of 8 bytes a parameter; "
                          f"from float weights it is {span} %")
+        halves = list(dict.fromkeys("/".join(p.bits) for _, what, values in series if what == CHANGE
+                                    for p in values.values() if p.bits in HALF))
+        if halves and spec.groups == "networks":
+            lines.append(f"{title}: 16 bits are {', '.join(halves)} (W/A/I/O)"
+                         + (", by which the thesis means float16 storage of the weights"
+                            if title.startswith("thesis") else ""))
         if missing:
             few = missing[:4] + ([f"and {len(missing) - 4} more (stderr has them)"]
                                  if len(missing) > 4 else [])
