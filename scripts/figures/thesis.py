@@ -206,7 +206,7 @@ def by_precision(spec, points):
                 found, _ = for_bar([p for p in points if (p.model, p.dataset) == name], (bits,),
                                    mapping)
                 for p in found[:1]:
-                    words = "/".join(bits) if len(bits[2]) < 3 else f"{bits[0]}/{bits[1]}, I/O 8 or 32"
+                    words = "/".join(bits) if "/" not in bits[2] else f"{bits[0]}/{bits[1]}, I/O 8 or 32"
                     tail = "" if len(names) == 1 else "\n" + group_label(name)
                     groups[(name, bits)] = words + tail
                     series.setdefault((text, what), {})[(name, bits)] = p
