@@ -8,7 +8,7 @@ once for every choice of methods below, without and with equalization.
 
 Networks: shapes_resnet8:shapes and shapes_mobilenet:shapes unless others are named. The CSVs stay in
 the folder, and rows that are there already are not run again. --float-activations: rounding of weights
-alone, A = I = O = 32. --only TEXT: the choices whose name has that text. --plain: without equalization
+alone, A = 32, I = O = 8. --only TEXT: the choices whose name has that text. --plain: without equalization
 alone, in half the time. The rest of the options goes to `waio run`."""
 import argparse
 import csv
@@ -33,7 +33,7 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "suites/accuracy.yaml"
 def suite(name, network, method, equalize, floats):
     model, data = network.rsplit(":", 1)
     text = TEMPLATE.read_text(encoding="utf-8")
-    precision = ("{W: [8, 6, 5, 4, 3], A: [32], I: [32], O: [32]}" if floats else None)
+    precision = ("{W: [8, 6, 5, 4, 3], A: [32], I: [8], O: [8]}" if floats else None)
     for key, value in (("name", name), ("models", f"[{model}]"), ("datasets", f"[{data}]"),
                        ("method", f"{{{method}, equalize: {equalize}}}"), ("precision", precision)):
         if value:
