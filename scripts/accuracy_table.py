@@ -8,7 +8,8 @@ once for every choice of methods below, without and with equalization.
 
 Networks: shapes_resnet8:shapes and shapes_mobilenet:shapes unless others are named. The CSVs stay in
 the folder, and rows that are there already are not run again. --float-activations: rounding of weights
-alone, A = I = O = 32. --only TEXT: the choices whose name has that text. The rest of the options goes to `waio run`."""
+alone, A = 32, I = O = 8. --only TEXT: the choices whose name has that text. --plain: without equalization
+alone, in half the time. The rest of the options goes to `waio run`."""
 import argparse
 import csv
 import re
@@ -32,7 +33,7 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "suites/accuracy.yaml"
 def suite(name, network, method, equalize, floats):
     model, data = network.rsplit(":", 1)
     text = TEMPLATE.read_text(encoding="utf-8")
-    precision = ("{W: [8, 6, 5, 4, 3], A: [32], I: [32], O: [32]}" if floats else None)
+    precision = ("{W: [8, 6, 5, 4, 3], A: [32], I: [8], O: [8]}" if floats else None)
     for key, value in (("name", name), ("models", f"[{model}]"), ("datasets", f"[{data}]"),
                        ("method", f"{{{method}, equalize: {equalize}}}"), ("precision", precision)):
         if value:
@@ -64,6 +65,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--float-activations", action="store_true")
     parser.add_argument("--only", default="", metavar="TEXT")
+    parser.add_argument("--plain", action="store_true")
     args, rest = parser.parse_known_args()
     networks = [r for r in rest if re.fullmatch(r"[^-][^:]*:[a-z0-9]+", r)]
     args.rest = [r for r in rest if r not in networks]
@@ -75,10 +77,10 @@ def main():
             if args.only not in title:
                 continue
             plain, top, images = run(args, network, index, method, "off")
-            equal = run(args, network, index, method, "on")[0]
+            equal = None if args.plain else run(args, network, index, method, "on")[0]
             if not args.only and index == 0:
                 print(f"| {network}, {images} images | float: {top:.1f} |" + " |" * len(BITS))
-            cells = [f"{plain[b]:.1f} / {equal[b]:.1f}" for b in BITS]
+            cells = [f"{plain[b]:.1f}" + (f" / {equal[b]:.1f}" if equal else "") for b in BITS]
             print(f"| {network} | {title} (`{method}`) | " + " | ".join(cells) + " |", flush=True)
 
 

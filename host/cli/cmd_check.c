@@ -94,9 +94,11 @@ int waio_cmd_check(int argc, char **argv)
         .positional = "[MODEL]",
         .fewest = 0,
         .most = 1,
-        .details = "MODEL is a built-in name or a file (Keras .h5, .onnx); without one, small\n"
-                   "networks of random weights. `share` is how much of the allowed difference is\n"
-                   "used. Exit status: 0 all agree, 1 some differ, 2 the call is wrong.",
+        .details =
+            "MODEL is a built-in name, a file (Keras .h5, .onnx, .tflite) or a network that is\n"
+            "built, with its parameters; without one, small networks of random weights.\n"
+            "`share` is how much of the allowed difference is used. Exit status: 0 all agree,\n"
+            "1 some differ, 2 the call is wrong.",
         .example = "waio check --backend cpu",
         .option = options,
         .option_count = sizeof options / sizeof *options,

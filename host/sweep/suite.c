@@ -333,7 +333,7 @@ static waio_status store_numbers(reader *r, const waio_suite_key *key, const wai
         WAIO_TRY(st, check_text(r, key, at, items[i]));
         WAIO_TRY(st, key->kind == WAIO_KEY_BITS ? read_bits(r, key, at, items[i], out)
                                                 : read_number(r, key, at, items[i], out));
-        for (int k = 0; k < i; k++)
+        for (int k = 0; k < i && key->kind != WAIO_KEY_BITS; k++) /* bits: see check_repeats */
             if (list->item[k] == *out)
                 return repeated(r, key, at, items[i]);
     }
@@ -442,6 +442,42 @@ static waio_status check_couple(const reader *r)
     return WAIO_OK;
 }
 
+static bool same_place(const waio_suite *s, int a, int b)
+{
+    for (int i = 0; i < s->couple.count; i++) {
+        const waio_int_list *bits = waio_suite_bits(s, s->couple.item[i]);
+        if (bits->item[a] != bits->item[b])
+            return false;
+    }
+    return true;
+}
+
+/* No precision twice: a list alone holds no bits twice, coupled lists no place whose bits are all
+ * those of an earlier one. */
+static waio_status check_repeats(const reader *r)
+{
+    static const char *const names[] = {"W", "A", "I", "O"};
+    const waio_suite *s = r->suite;
+    const waio_yaml_node *given = waio_yaml_entry(r->yaml.root, "precision");
+
+    for (int n = 0; n < 4 && given; n++) {
+        const waio_int_list *list = waio_suite_bits(s, names[n]);
+        bool coupled = waio_suite_couples(s, names[n]);
+        for (int i = 0; i < list->count; i++)
+            for (int k = 0; k < i; k++) {
+                if (coupled ? !same_place(s, i, k) : list->item[i] != list->item[k])
+                    continue;
+                return waio_yaml_error(&r->yaml, item_mark(waio_yaml_entry(given, names[n]), i),
+                                       WAIO_EUSAGE,
+                                       coupled ? "precision.%s: \"%s\" and what is coupled with it "
+                                                 "is in the lists twice"
+                                               : "precision.%s: \"%s\" is in the list twice",
+                                       names[n], waio_bits_text(list->item[i]));
+            }
+    }
+    return WAIO_OK;
+}
+
 /* So that a product of long lists is a message and not an overflow. */
 static waio_status check_rows(const reader *r)
 {
@@ -483,6 +519,7 @@ waio_status waio_suite_read(waio_suite *suite, const char *path, waio_arena *are
             WAIO_TRY(st, store_key(&r, &waio_suite_key_table[i], &values->of[i]));
     WAIO_TRY(st, check_precision(&r));
     WAIO_TRY(st, check_couple(&r));
+    WAIO_TRY(st, check_repeats(&r));
     WAIO_TRY(st, check_rows(&r));
 done:
     waio_suite_values_free(values);

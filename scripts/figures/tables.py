@@ -1,10 +1,10 @@
 """Tables 4.1.1 to 4.2.2 as Markdown and LaTeX: the published numbers, or those of a results file in
 the same form. What has no row is a dash."""
-from figures.thesis import PRETTY, change
+from figures.thesis import HALF as HALVES, PRETTY, change
 
 # table: (caption, method, metric, columns). A column is a W/A/I/O, "first_n suspects" for 4.2.2.
 DFQ8, DFQ32 = ("8/8/8/8", "6/6/8/6", "4/4/8/4"), ("8/8/32/8", "6/6/32/6", "4/4/32/4")
-HALF = ("16/16/32/32", "f16/f16/32/32", "f16/32/f16/f16", "f16/32/32/32", "f16/f16/f16/f16")
+HALF = tuple("/".join(bits) for bits in HALVES)
 TABLES = {
     "4.1.1": ("16 bits, PTQ", "tflite_ptq", "accuracy", (HALF,)),
     "4.1.2": ("W8A8I8O8, QAT", "tflite_qat", "accuracy", (("8/8/8/8",),)),
@@ -46,17 +46,18 @@ def find(points, column):
     return None, column[0]
 
 
-def cells_of(points, columns, table):
-    """The texts of one network's line behind its names."""
+def cells_of(points, columns, heads, table):
+    """The texts of one network's line behind its names; a precision that is not the column's is said."""
     some = next((find(points, c)[0] for c in columns if find(points, c)[0]), points[0])
     texts = [f"{some.float_value:.2f}"]
-    for column in columns:
-        point, _ = find(points, column)
+    for column, head in zip(columns, heads):
+        point, wanted = find(points, column)
         if point is None:
             texts += ["-", "-"]
             continue
         moved = change(point)
-        texts += [f"{point.value:.2f}" + (" (raw feed)" if point.feed == "raw" else ""),
+        texts += [f"{point.value:.2f}" + (" (raw feed)" if point.feed == "raw" else "")
+                  + ("" if wanted == head else f" ({wanted})"),
                   "-" if moved is None else f"{moved:.2f}"]
         if table == "4.2.2" and point.table:
             texts[-1] += f" ({(PRINTED_4_2_2 - point.value) / PRINTED_4_2_2 * 100:.2f})"
@@ -74,10 +75,9 @@ def make(table, points):
             and p.table in ("", table)]
     mine = [p for p in mine if any(matches(p, w) for c in columns for w in c)]
     header = ["data set", "network", f"float {metric}"]
-    for column in columns:
-        head = next((find(mine, column)[1] for _ in "1" if find(mine, column)[0]), column[0])
-        head = "8/8, I/O 8 or 32" if head == "8/8/8/32 8/32" else head
-        header += [head, "change %"]
+    heads = [find(mine, column)[1] for column in columns]
+    for head in heads:
+        header += ["8/8, I/O 8 or 32" if head == "8/8/8/32 8/32" else head, "change %"]
         if table in ("4.1.1", "4.1.2", "4.2.1"):
             header += ["compression %", "of float weights %"]
     if table == "4.2.2":
@@ -85,7 +85,8 @@ def make(table, points):
                   for h in header]
     names = list(dict.fromkeys((p.dataset, p.model) for p in mine))
     lines = [[PRETTY.get(d, d), PRETTY.get(m, m)]
-             + cells_of([p for p in mine if (p.dataset, p.model) == (d, m)], columns, table)
+             + cells_of([p for p in mine if (p.dataset, p.model) == (d, m)], columns, heads,
+                        table)
              for d, m in names]
     return caption, header, lines or None
 

@@ -16,8 +16,11 @@ Point = namedtuple("Point", "table model dataset method mapping bits first_n sus
 Spec = namedtuple("Spec", "title tables method metric groups bars note")
 
 CHANGE, COMPRESSION = "change", "compression"
-HALF = (("16", "16", "32", "32"), ("f16", "f16", "32", "32"), ("f16", "32", "f16", "f16"),
-        ("f16", "32", "32", "32"), ("f16", "f16", "f16", "f16"))
+RAW = ", raw feed"  # behind the label of a bar
+# The thesis's 16 bits, which it calls W16A16I32O32, are float16 storage of the weights: those rows go
+# before 16-bit integers where both are there.
+HALF = (("f16", "32", "f16", "f16"), ("f16", "32", "32", "32"), ("f16", "f16", "f16", "f16"),
+        ("f16", "f16", "32", "32"), ("16", "16", "32", "32"))
 
 
 def changes(*precisions):
@@ -33,7 +36,7 @@ def both(name, precisions):
 PO2_NOTE = "quantized_po2: the precision cannot be read in the thesis; column heads are assumed"
 SPECS = {
     "4.1.1": Spec("16 bits, PTQ", ("4.1.1",), "tflite_ptq", "accuracy", "networks",
-                  both("W16A16I32O32", HALF), ""),
+                  both("16 bits", HALF), ""),
     "4.1.2": Spec("8 bits, QAT", ("4.1.2",), "tflite_qat", "accuracy", "networks",
                   both("W8A8I8O8", (("8", "8", "8", "8"),)), ""),
     "4.1.3": Spec("W8A8 by I/O, QAT", ("4.1.2", "4.1.3"), "tflite_qat", "accuracy", "networks",
@@ -96,6 +99,12 @@ def thesis_method(method):
     return method
 
 
+def metric_name(row):
+    """The thesis's mAP is COCO's."""
+    metric = row.get("metric") or "accuracy"
+    return "mAP" if metric == "map_coco" else metric
+
+
 def points_results(rows):
     """Rows of results files that are usable, quantized, and simulated or integer alike."""
     points = []
@@ -106,7 +115,7 @@ def points_results(rows):
         points.append(Point("", name, r["dataset"], thesis_method(r["method"]), r["mapping"] if
                             r.get("mapping") else "quantized_bits",
                             tuple(r[axis] for axis in "WAIO"), r["first_n"],
-                            int(r.get("suspects") or 0), r["feed"], r.get("metric") or "accuracy",
+                            int(r.get("suspects") or 0), r["feed"], metric_name(r),
                             r["value"], r["float_value"], r["checkpoint_compression_pct"],
                             r["compression_pct"], (r["method"], r.get("engine"), r["config"])))
     return points
@@ -168,17 +177,20 @@ def by_network(spec, points):
         for text, what, precisions, mapping in spec.bars:
             found, more = for_bar(mine, precisions, mapping)
             if not found:
-                missing.append(f"no row {'/'.join(precisions[0])} of {name[0]} on {name[1]}")
+                bits = "at 16 bits" if precisions is HALF else "/".join(precisions[0])
+                missing.append(f"no row {bits} of {name[0]} on {name[1]}")
             if more:
                 missing.append(f"{more} more rows {'/'.join(found[0].bits)} of {name[0]} on "
                                f"{name[1]} by other choices")
             for p in found:
-                key = f"{text}, raw feed" if p.feed == "raw" and p.bits[2] != "32" else text
+                key = text + RAW if p.feed == "raw" and p.bits[2] != "32" else text
                 if what == COMPRESSION and p.feed == "raw" and len(found) > 1:
                     continue
                 series.setdefault((key, what), {})[name] = p
+    shown = {name for values in series.values() for name in values}
+    names = [name for name in names if name in shown]
     order = [text for text, *_ in spec.bars]
-    rank = {key: (order.index(key[0].replace(", raw feed", "")), "raw feed" in key[0])
+    rank = {key: (order.index(key[0].replace(RAW, "")), key[0].endswith(RAW))
             for key in series}
     return ([(name, group_label(name)) for name in names],
             [(key[0], key[1], series[key]) for key in sorted(series, key=rank.get)],
@@ -194,7 +206,7 @@ def by_precision(spec, points):
                 found, _ = for_bar([p for p in points if (p.model, p.dataset) == name], (bits,),
                                    mapping)
                 for p in found[:1]:
-                    words = "/".join(bits) if len(bits[2]) < 3 else f"{bits[0]}/{bits[1]}, I/O 8 or 32"
+                    words = "/".join(bits) if "/" not in bits[2] else f"{bits[0]}/{bits[1]}, I/O 8 or 32"
                     tail = "" if len(names) == 1 else "\n" + group_label(name)
                     groups[(name, bits)] = words + tail
                     series.setdefault((text, what), {})[(name, bits)] = p
@@ -213,8 +225,16 @@ def group_label(name):
 
 # ---- drawing ------------------------------------------------------------------------------------
 
+def look(spec, text):
+    """Colour and hatch of a bar: one of the figure's has the same in every panel; fed raw, another hatch."""
+    i = [label for label, *_ in spec.bars].index(text.replace(RAW, ""))
+    hatch = i + len(spec.bars) if text.endswith(RAW) else i
+    return {"color": PALETTE[i % len(PALETTE)], "hatch": HATCHES[hatch % len(HATCHES)]}
+
+
 def draw_panel(axes, spec, selection, title):
-    """Bars of a selection, each with its number; the height is the number."""
+    """Bars of a selection, each with its number; the height is the number. Returns the room, a share of
+    the height, that the numbers want."""
     groups, series, _ = selection
     step = 0.84 / max(len(series), 1)
     at = {group: k for k, (group, _) in enumerate(groups)}
@@ -225,18 +245,18 @@ def draw_panel(axes, spec, selection, title):
         shown = [(group, height) for group, height in shown if height is not None]
         bars = axes.bar([at[g] + (i - (len(series) - 1) / 2) * step for g, _ in shown],
                         [height for _, height in shown], width=step * 0.94, label=text,
-                        color=PALETTE[i % len(PALETTE)], hatch=HATCHES[i % len(HATCHES)],
-                        edgecolor="white", linewidth=0.4)
+                        edgecolor="white", linewidth=0.4, **look(spec, text))
         bars.waio_groups = [g for g, _ in shown]
         axes.bar_label(bars, [f"{height:.2f}" for _, height in shown], padding=2, fontsize=7,
                        rotation=90 if upright else 0)
     axes.set_xticks(range(len(groups)), [text for _, text in groups], fontsize=8)
+    axes.tick_params(axis="y", labelsize=8)
     axes.set_xlim(-0.55, len(groups) - 0.45)
-    axes.margins(y=0.2 if upright else 0.12)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.grid(axis="y", alpha=0.25)
     axes.set_axisbelow(True)
     axes.set_title(title, fontsize=9)
+    return 0.2 if upright else 0.12
 
 
 def panel_width(selection):
@@ -256,6 +276,12 @@ def notes(spec, panels):
             span = f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"
             lines.append(f"{title}: compression counts from a checkpoint of 8 bytes a parameter; "
                          f"from float weights it is {span} %")
+        halves = list(dict.fromkeys("/".join(p.bits) for _, what, values in series if what == CHANGE
+                                    for p in values.values() if p.bits in HALF))
+        if halves and spec.groups == "networks":
+            lines.append(f"{title}: 16 bits are {', '.join(halves)} (W/A/I/O)"
+                         + (", by which the thesis means float16 storage of the weights"
+                            if title.startswith("thesis") else ""))
         if missing:
             few = missing[:4] + ([f"and {len(missing) - 4} more (stderr has them)"]
                                  if len(missing) > 4 else [])
@@ -276,8 +302,10 @@ def draw(number, panels, plt):
     figure, grid = plt.subplots(1, len(panels), figsize=(sum(widths) + 0.6, 4.4), squeeze=False,
                                 sharey=True, gridspec_kw={"width_ratios": widths},
                                 constrained_layout=True)
-    for axes, (title, selection) in zip(grid[0], panels):
-        draw_panel(axes, spec, selection, f"Figure {number}, {title}: {spec.title}")
+    room = [draw_panel(axes, spec, selection, f"Figure {number}, {title}: {spec.title}")
+            for axes, (title, selection) in zip(grid[0], panels)]
+    for axes in grid[0]:  # their heights are one
+        axes.margins(y=max(room))
     compression = any(what == COMPRESSION for _, s in panels for _, what, _ in s[1])
     name = "mAP" if spec.metric == "mAP" else "accuracy"
     grid[0][0].set_ylabel(f"percentage change in {name}" + (", model compression, %"

@@ -6,6 +6,16 @@ export WAIO PYTHONDONTWRITEBYTECODE=1
 nightly() { "$WAIO_SOURCE/scripts/nightly.sh" "$@"; }
 kept() { find "$1/history" -name '*.csv' ! -name '*.changes.csv' | sort; }
 
+# The tests that are longer than CI: what there is, and what is asked wrongly. (The pieces take hours.)
+longer="$WAIO_SOURCE/scripts/nightly_tests.sh"
+expect 0 "machine" "$longer" --list
+[ "$(wc -l <stdout.txt)" -eq 4 ] || fail "pieces: $(cat stdout.txt)"
+while read -r piece; do
+    grep -q "^$piece() {" "$longer" || fail "nightly_tests.sh has no $piece"
+done <stdout.txt
+expect 2 "no piece nope; there are: fuzz" "$longer" nope
+expect 2 "expected a whole number" "$longer" --fuzz-seconds 0 fuzz
+
 cat >night.yaml <<'YAML'
 name: night
 models: [shapes_resnet8, shapes_mobilenet]

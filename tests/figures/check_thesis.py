@@ -110,8 +110,26 @@ def check_groups(axes, number):
             check(abs(middle - k) < 0.45, f"{number}: a bar of group {k} stands at {middle:.2f}")
 
 
+def check_sixteen_bits():
+    """Rows of float16 storage, the thesis's 16 bits, go before 16-bit integers; those stand in where
+    there are no others, and the table says so."""
+    def point(model, bits, number):
+        return thesis.Point("", model, "cifar10", "tflite_ptq", "quantized_bits", tuple(bits.split("/")),
+                            0, 0, "quantized", "accuracy", number, 90.0, 75.0, 50.0, ("ptq", "simulate", bits))
+
+    points = [point("a", "16/16/32/32", 45.0), point("a", "f16/32/f16/f16", 81.0),
+              point("b", "16/16/32/32", 72.0)]
+    _, series, _ = thesis.select(thesis.SPECS["4.1.1"], points)
+    got = [thesis.quantity(series[0][2][(m, "cifar10")], thesis.CHANGE) for m in "ab"]
+    check(got == [10.0, 20.0], f"4.1.1 draws {got} of float16 and integer rows")
+    _, header, lines = tables.make("4.1.1", points)
+    check(header[3] == "f16/32/f16/f16", f"table 4.1.1 is headed {header}")
+    check([line[3] for line in lines] == ["81.00", "72.00 (16/16/32/32)"], f"table 4.1.1: {lines}")
+
+
 def main():
     plt = pyplot()
+    check_sixteen_bits()
     _, rows = read_any(published)
     points = thesis.points_published(rows)
     seen = 0

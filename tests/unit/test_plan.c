@@ -525,6 +525,29 @@ static void coupled_plans(void)
     }
 }
 
+/* A value may come again in coupled lists: 8/8/32/32, 8/8/32/8 and the float network's row, once.
+ */
+static void coupled_repeats(void)
+{
+    static int w[] = {8, 8, WAIO_FLOAT}, i[] = {WAIO_FLOAT}, o[] = {WAIO_FLOAT, 8, WAIO_FLOAT};
+    static const char *all[] = {"W", "A", "O"};
+    waio_suite s = random_suite();
+    waio_plan plan;
+
+    s.W = s.A = (waio_int_list){w, 3};
+    s.I = (waio_int_list){i, 1};
+    s.O = (waio_int_list){o, 3};
+    s.couple = (waio_text_list){all, 3};
+    s.models.count = s.datasets.count = s.first_n.count = 1;
+    CHECK_OK(waio_plan_make(&plan, &s, 1, 1, arena));
+    CHECK(plan.row_count == 3, "%d rows", plan.row_count);
+    for (int r = 1; r < plan.row_count; r++) {
+        const waio_precision *b = &plan.row[r].config.bits;
+        CHECK(b->w == 8 && b->a == 8 && b->i == WAIO_FLOAT && b->o == o[r - 1], "row %d: %s", r,
+              plan.row[r].text);
+    }
+}
+
 static void float_only_and_too_many(void)
 {
     static int only[] = {WAIO_FLOAT}, many[64];
@@ -554,6 +577,7 @@ int main(void)
     options_of_a_configuration();
     random_plans();
     coupled_plans();
+    coupled_repeats();
     float_only_and_too_many();
     waio_arena_free(arena);
     return waio_check_result();
