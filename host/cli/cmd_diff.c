@@ -131,7 +131,9 @@ int waio_cmd_diff(int argc, char **argv)
             "A side is an engine (simulate, integer) or a .tflite file, with @BACKEND behind it\n"
             "if it is not --backend. Each side goes on with its own numbers. A step is the scale\n"
             "of a layer's codes (of a float layer: 1e-4 of its largest number). Keys as of `waio\n"
-            "eval`; without more, w=8 a=8 i=8 o=8. Exit status 1 if a layer departs.",
+            "eval`; without more, w=8 a=8 i=8 o=8. Every output is compared, and the first class,\n"
+            "or of a detector the boxes of a score of a half or more. Exit status 1 if a layer\n"
+            "departs.",
         .example = "waio diff shapes_resnet8 data=shapes --left integer@ref --right integer@cpu",
         .option = table,
         .option_count = sizeof table / sizeof *table,

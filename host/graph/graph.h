@@ -188,7 +188,8 @@ waio_status waio_graph_optimize(waio_graph *graph);
 
 /* Makes a quantized network the float one that it stands for: constants become the numbers that
  * their codes mean, activations lose their rounding and the ends of their ranges (but where codes
- * begin at 0, which stands for ReLU). A float network stays as it is. */
+ * begin at 0, which stands for ReLU, and where they then end at 6, for ReLU6). A float network
+ * stays as it is. */
 waio_status waio_graph_dequantize(waio_graph *graph);
 
 /* ---- reading ---- */

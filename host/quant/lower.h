@@ -12,10 +12,11 @@
  * in as (q - z) at the same scale and come out so, both without loss. Ops that keep scale and zero
  * point (pools, concat, reshape, ...) get their inputs requantized first where bits differ.
  *
- * Two limits differ from the simulation's. Symmetric activations that fill their lane (16 bits, or
- * 8) use its lowest code too, as TensorFlow Lite's kernels do: a number below the calibrated range
- * becomes -2^(B-1) instead of -(2^(B-1) - 1). Biases of 64 bits end at +-2^46, since an accumulator
- * of the 16-bit kernels holds 47.
+ * Where a bias of 32 bits asks for it, scales of weights are wider, in both engines (README.md, Eq.
+ * 6). Two limits differ from the simulation's. Symmetric activations that fill their lane (16 bits,
+ * or 8) use its lowest code too, as TensorFlow Lite's kernels do: a number below the calibrated
+ * range becomes -2^(B-1) instead of -(2^(B-1) - 1). Biases of 64 bits end at +-2^46, since an
+ * accumulator of the 16-bit kernels holds 47.
  *
  * f16 means weights here: they are kept as halves, the tensors around them stay float. */
 #ifndef WAIO_QUANT_LOWER_H
