@@ -165,7 +165,7 @@ int waio_cmd_sensitivity(int argc, char **argv)
                    "(calib=256 csplit=train); value_only and value_all_but: the metric on the test "
                    "set with\n"
                    "only this layer quantized, and with all but it. Engine simulate.",
-        .example = "waio sensitivity shapes_resnet8 data=shapes w=4 a=4 --images 500 -o layers.csv",
+        .example = "waio sensitivity shapes_resnet8 data=shapes w=4 a=4 --images 500",
         .option = table,
         .option_count = sizeof table / sizeof *table,
         .letter = 'o',

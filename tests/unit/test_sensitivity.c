@@ -16,6 +16,8 @@ static const waio_precision eight = {8, 8, 8, 8}, four = {4, 4, 8, 32}, weights 
 static waio_session *open_with(const char *model, int64_t batch, int threads)
 {
     waio_session_options options = tiny_session_options(batch, threads);
+    if (model != tiny_model) /* the walk by hand is the reference's */
+        options.backend = &waio_backend_cpu;
     return open_model(model, &options);
 }
 
