@@ -42,10 +42,10 @@ static void observe(void *payload, int id, const float *data, int64_t count)
 static void shrink_weights(waio_graph *graph)
 {
     for (int i = 0; i < graph->node_count; i++) {
-        const waio_value *w = &graph->value[graph->node[i].input[1]];
-        int64_t block = waio_shape_count(&w->shape) / w->shape.dim[0];
         if (!waio_op_weighted(graph->node[i].op) || net_pick(3))
             continue;
+        const waio_value *w = &graph->value[graph->node[i].input[1]];
+        int64_t block = waio_shape_count(&w->shape) / w->shape.dim[0];
         int only = net_pick(2) ? net_pick((int)w->shape.dim[0]) : -1;
         for (int64_t k = 0; k < waio_shape_count(&w->shape); k++)
             if (only < 0 || k / block == only)
