@@ -74,6 +74,9 @@ for method in squant dfq; do
 done
 expect 2 "data=... is needed" "$WAIO" quantize shapes_resnet8 method=ptq -o no.tflite
 expect 2 "data=... is needed" "$WAIO" quantize shapes_resnet8 method=squant correct=empirical -o no.tflite
+for net in shapes_resnet8 ssd_mobilenet_v2:input=64,classes=10; do
+    expect 0 "" "$WAIO" quantize $net method=dfq -o free.tflite
+done
 expect 2 "data=... is needed" "$WAIO" diff shapes_resnet8 method=squant
 
 # The same bytes of a row for any number of threads.
