@@ -72,6 +72,8 @@ flock -n 9 || {
     exit 4
 }
 exec > >(exec 9>&-; tee -a "$state/nightly.log") 2>&1
+log=$!
+trap 'exec >&- 2>&-; wait "$log"' EXIT # the last lines are out before this script is gone
 running=$state/running.csv good=$state/good.csv
 
 # A copy beside it and a rename: never half a file under the name.
