@@ -115,6 +115,24 @@ static double deviation_of(const bootstrap *b)
     return count > 1 ? sqrt(squares / (count - 1)) : NAN;
 }
 
+/* What was found, marked as right or wrong, to be freed with waio_marks_free; and the memory that
+ * value_of needs, in `arena`. */
+static waio_status mark(waio_marks *marks, double **scratch, const waio_detecting *detecting,
+                        const waio_dataset *dataset, const waio_found_list *list,
+                        const waio_detection_metric *metric, waio_arena *arena)
+{
+    waio_status st = WAIO_OK;
+    waio_detection_set set;
+
+    WAIO_TRY(st, flatten(&set, detecting, dataset, list, arena));
+    WAIO_TRY(st, is_voc(kind_of(metric->name))
+                     ? waio_marks_voc(marks, &set, metric->ignore_difficult, metric->threads)
+                     : waio_marks_coco(marks, &set, metric->ignore_difficult, metric->threads));
+    WAIO_NEW(st, *scratch, arena, 2 * (size_t)waio_marks_most(marks) + 1);
+done:
+    return st;
+}
+
 waio_status waio_detecting_score(waio_detection_score *out, const waio_detecting *detecting,
                                  const waio_dataset *dataset, const waio_found_list *list,
                                  const waio_detection_metric *metric)
@@ -122,17 +140,12 @@ waio_status waio_detecting_score(waio_detection_score *out, const waio_detecting
     waio_status st = WAIO_OK;
     metric_kind kind = kind_of(metric->name);
     waio_arena *arena = waio_arena_new();
-    waio_detection_set set;
     waio_marks marks = {0};
     double *scratch = NULL;
 
     if (!arena)
         return WAIO_ENOMEM;
-    WAIO_TRY(st, flatten(&set, detecting, dataset, list, arena));
-    WAIO_TRY(st, is_voc(kind)
-                     ? waio_marks_voc(&marks, &set, metric->ignore_difficult, metric->threads)
-                     : waio_marks_coco(&marks, &set, metric->ignore_difficult, metric->threads));
-    WAIO_NEW(st, scratch, arena, 2 * (size_t)waio_marks_most(&marks) + 1);
+    WAIO_TRY(st, mark(&marks, &scratch, detecting, dataset, list, metric, arena));
     out->value = value_of(&marks, kind, NULL, scratch);
     bootstrap b = {&marks, kind, metric->seed, dataset->count, {0}};
     WAIO_TRY(st, waio_parallel_for(metric->threads, DRAWS, draw, &b));
@@ -150,17 +163,12 @@ waio_status waio_detecting_class_scores(double *value, const waio_detecting *det
     waio_status st = WAIO_OK;
     metric_kind kind = kind_of(metric->name);
     waio_arena *arena = waio_arena_new();
-    waio_detection_set set;
     waio_marks marks = {0};
     double *scratch = NULL;
 
     if (!arena)
         return WAIO_ENOMEM;
-    WAIO_TRY(st, flatten(&set, detecting, dataset, list, arena));
-    WAIO_TRY(st, is_voc(kind)
-                     ? waio_marks_voc(&marks, &set, metric->ignore_difficult, metric->threads)
-                     : waio_marks_coco(&marks, &set, metric->ignore_difficult, metric->threads));
-    WAIO_NEW(st, scratch, arena, 2 * (size_t)waio_marks_most(&marks) + 1);
+    WAIO_TRY(st, mark(&marks, &scratch, detecting, dataset, list, metric, arena));
     for (int c = 0; c < marks.classes; c++) {
         waio_marks one = {1, &marks.of[c], &marks.left_out[c]};
         value[c] = value_of(&one, kind, NULL, scratch);
